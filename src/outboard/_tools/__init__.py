@@ -1,0 +1,1 @@
+"""Generators and recorders. Run from a checkout; the wheel does not carry them."""
