@@ -1,0 +1,103 @@
+"""What a bundle says about itself: the manifest (ours) and the metadata in its trailer (Airflow's).
+
+Knows both texts and converts between the manifest and its JSON. Must not know how a bundle is built or laid out.
+The trailer's metadata holds only what Airflow looks up, because Airflow parses the YAML of every bundle that it passes
+on its way to the right one, for each task.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from outboard.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ("MANIFEST_MEMBER", "MANIFEST_VERSION", "SUPERVISOR_SCHEMA_VERSION", "Manifest", "SourceFile", "metadata")
+
+MANIFEST_MEMBER = "manifest.json"
+"""The manifest's name inside the bundle's zip."""
+
+MANIFEST_VERSION = 1
+
+SUPERVISOR_SCHEMA_VERSION = "2026-06-16"
+"""The date of the message schema that a bundle speaks: the oldest one, which every Airflow from 3.3 on accepts."""
+
+
+@attrs.frozen(kw_only=True)
+class SourceFile:
+    """One file of the author's.
+
+    Attributes:
+        module: the name it is imported by.
+        file: its name, as tracebacks show it.
+        sha256: of its text, in hexadecimal.
+    """
+
+    module: str
+    file: str
+    sha256: str
+
+
+@attrs.frozen(kw_only=True)
+class Manifest:
+    """Everything there is to know about a bundle without running it.
+
+    Attributes:
+        name: the bundle's own name, after the author's file.
+        digest: SHA-256, in hexadecimal, over all that was packed; two bundles with one digest behave alike.
+        dag_ids: the Dags it has tasks for, in the order of the file.
+        sources: the author's files.
+        outboard_version: the version that packed it, and that runs inside it.
+        python_version: such as ``"3.11"``.
+        interpreter: the absolute path of the interpreter that runs it.
+        environment: the absolute path of the environment that its dependencies are in.
+        vendored: the libraries that the environment lacked and the bundle therefore carries.
+        supervisor_schema_version: the date of the message schema it speaks.
+    """
+
+    name: str
+    digest: str
+    dag_ids: tuple[str, ...]
+    sources: tuple[SourceFile, ...]
+    outboard_version: str
+    python_version: str
+    interpreter: str
+    environment: str
+    vendored: tuple[str, ...] = ()
+    supervisor_schema_version: str = SUPERVISOR_SCHEMA_VERSION
+
+    def to_json(self) -> bytes:
+        """The manifest as UTF-8 JSON text: the same bytes for the same manifest."""
+        document = {"manifest_version": MANIFEST_VERSION, **attrs.asdict(self)}
+        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            BundleError: not JSON, of another version, or without a field that this version needs.
+        """
+        try:
+            document: dict[str, Any] = json.loads(text)
+            version = document.pop("manifest_version")
+            if version != MANIFEST_VERSION:
+                raise BundleError(f"a manifest of version {version}; this outboard reads version {MANIFEST_VERSION}")
+            document["sources"] = tuple(SourceFile(**source) for source in document["sources"])
+            document["dag_ids"] = tuple(document["dag_ids"])
+            document["vendored"] = tuple(document["vendored"])
+            return cls(**document)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"a damaged bundle: its manifest cannot be read: {error}") from error
+
+
+def metadata(dag_ids: Sequence[str], schema_version: str = SUPERVISOR_SCHEMA_VERSION) -> bytes:
+    """What Airflow reads from the trailer: JSON, which is also YAML."""
+    # Escapes stay out: YAML reads a pair of \\u escapes above the basic plane as two broken characters.
+    document = {"dags": {dag_id: {} for dag_id in dag_ids}, "sdk": {"supervisor_schema_version": schema_version}}
+    return json.dumps(document, ensure_ascii=False, separators=(", ", ": ")).encode()
