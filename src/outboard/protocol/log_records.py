@@ -296,7 +296,7 @@ class _Flattener:
                 if self._left <= 0:
                     pairs["…"] = f"{len(value) - len(pairs)} more"
                     break
-                pairs[self._key(key)] = self.flatten(item, depth)
+                pairs[self._shown(key)] = self.flatten(item, depth)
             return pairs
         items: list[object] = []
         for item in list(value):
@@ -306,11 +306,6 @@ class _Flattener:
             items.append(self.flatten(item, depth))
         return items
 
-    def _key(self, key: object) -> str:
-        if isinstance(key, str):
-            return self.text(key)
-        return self.text(_repr(key))
-
     def _link(self, link: dict[object, object]) -> dict[str, object]:
         frames: list[dict[object, object]] = link["frames"]  # type: ignore[assignment]
         plain: dict[str, object] = {
@@ -319,7 +314,7 @@ class _Flattener:
             "frames": [self._frame(frame) for frame in _without_the_middle(frames)],
         }
         for key, value in link.items():
-            name = self._key(key)
+            name = self._shown(key)
             if name not in plain:
                 plain[name] = self.flatten(value, 2)
         return plain
@@ -333,7 +328,8 @@ class _Flattener:
         }
 
     def _shown(self, value: object) -> str:
-        return self.text(value if isinstance(value, str) else _repr(value))
+        # By its type, not by isinstance, which believes a proxy.
+        return self.text(value if issubclass(type(value), str) else _repr(value))  # type: ignore[arg-type]
 
 
 def _is_frames(value: object) -> bool:
