@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from outboard.errors import InvalidMessageError, SerializationError, UndecodableMessageError
 from outboard.protocol import messages
 from outboard.protocol.durations import format_duration, parse_duration
+from outboard.protocol.timestamps import parse_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -321,12 +322,8 @@ def _read_datetime(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if isinstance(value, str):
-        try:
-            # Python 3.10 does not read the letter.
-            parsed = datetime.fromisoformat(value[:-1] + "+00:00" if value[-1:] in ("Z", "z") else value)
-        except ValueError:
-            pass
-        else:
+        parsed = parse_timestamp(value)
+        if parsed is not None:
             return _write_datetime(parsed)
     raise _Mismatch(f"a timestamp or ISO 8601 text is wanted, not {_show(value)}")
 
