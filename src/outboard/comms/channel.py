@@ -1,0 +1,305 @@
+"""The runtime's end of the wire: a request goes out, its caller gets its own reply, from any thread.
+
+No thread reads in the background. Whoever waits for a reply reads for everybody: the first waiter becomes the reader and
+hands replies to their callers as they come; when it has its own, the next waiter takes over. A task with one thread thus
+pays for two plain system calls, and one with fifty threads still gets each reply to its caller. Coroutines call through a
+worker thread (`Channel.request_async`), so that the event loop never waits.
+
+The channel belongs to the process that made it. A forked copy would steal the parent's replies, so it is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from select import POLLIN, poll
+from time import monotonic
+
+from outboard.comms.interrupts import Interrupts
+from outboard.errors import (
+    ChannelClosedError,
+    ForkedProcessError,
+    PeerLostError,
+    RequestTimeoutError,
+    ServerError,
+)
+from outboard.protocol import events, states
+from outboard.protocol.conversation import RUNTIME, Conversation
+from outboard.protocol.frames import DEFAULT_MAX_FRAME_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import LockType
+
+    from outboard.protocol.events import Event
+    from outboard.protocol.messages import Message
+
+__all__ = ("DEFAULT_REQUEST_TIMEOUT", "Channel")
+
+# Airflow retries a failing API call five times, with growing pauses, before it answers; this outlasts that.
+DEFAULT_REQUEST_TIMEOUT = 120.0
+
+READ_SIZE = 64 * 1024
+LARGEST_READ = 1024 * 1024
+
+
+class _Waiter:
+    """One call that waits: its outcome, and the lock it sleeps on when another call does the reading."""
+
+    __slots__ = ("error", "reply", "sleeping")
+
+    def __init__(self) -> None:
+        self.reply: Event | None = None
+        self.error: Exception | None = None
+        self.sleeping: LockType | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.reply is not None or self.error is not None
+
+
+class Channel:
+    """Requests and replies over two descriptors (which may be the same one).
+
+    Attributes:
+        conversation: the exchange's state; read it, never drive it.
+        request_timeout: seconds that a request waits for its reply, unless the call says otherwise.
+        interrupts: raises into the main thread without cutting a frame; for signal handlers.
+        requests_sent: how many requests went out.
+    """
+
+    def __init__(
+        self,
+        read_fd: int,
+        write_fd: int,
+        *,
+        request_timeout: float = DEFAULT_REQUEST_TIMEOUT,
+        max_frame_size: int = DEFAULT_MAX_FRAME_SIZE,
+    ) -> None:
+        self.conversation = Conversation(RUNTIME, max_frame_size=max_frame_size)
+        self.request_timeout = request_timeout
+        self.interrupts = Interrupts()
+        self.requests_sent = 0
+        self.write_fd = write_fd
+        self._read_fd = read_fd
+        self._readable = poll()
+        self._readable.register(read_fd, POLLIN)
+        self._pid = os.getpid()
+        self._lock = allocate_lock()  # the conversation, the waiters, and whole frames on the write side
+        self._reading = allocate_lock()  # held by the one call that reads
+        self._waiters: dict[int, _Waiter] = {}
+        self._greeting: _Waiter = _Waiter()
+        self._lost: Exception | None = None
+
+    # ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def greeting(self) -> Message:
+        """Wait for the supervisor's first message, as long as it takes: a slow API server is no reason to give up.
+
+        Raises:
+            PeerLostError: the supervisor went away first.
+            RemoteProtocolError: what came is no greeting.
+        """
+        self._check_owner()
+        self._wait(self._greeting, None)
+        if self._greeting.error is not None:
+            raise self._greeting.error
+        message: Message = self._greeting.reply.message  # type: ignore[union-attr]
+        return message
+
+    def request(self, message: Message, *, timeout: float | None = None) -> Message | None:
+        """Send a request and wait for its reply: a message, or None where the reply is empty.
+
+        Args:
+            message: any request of the catalogue.
+            timeout: seconds to wait; None means `request_timeout`.
+
+        Raises:
+            InvalidMessageError: the schema refuses the message; nothing was sent.
+            ServerError: the supervisor answered with an error.
+            RequestTimeoutError: it did not answer in time.
+            UndecodableMessageError: this reply cannot be read; the channel goes on.
+            PeerLostError: the supervisor is gone.
+            ForkedProcessError: this process is a forked copy of the task's.
+        """
+        seconds = self.request_timeout if timeout is None else timeout
+        return self._call(message, monotonic() + seconds, seconds)
+
+    def report(self, message: Message) -> None:
+        """Send the terminal message and wait, without a deadline, until the supervisor has taken it.
+
+        Raises:
+            ServerError: the supervisor took the message, but could not pass it on. There is nothing left to do.
+            PeerLostError: the supervisor went away; whether it took the message is unknown.
+        """
+        self._call(message, None, 0.0)
+
+    async def request_async(self, message: Message, *, timeout: float | None = None) -> Message | None:
+        """`request`, for coroutines: the event loop goes on meanwhile. A cancelled call drops its late reply."""
+        from anyio import to_thread  # only coroutine tasks pay for it
+
+        return await to_thread.run_sync(lambda: self.request(message, timeout=timeout), abandon_on_cancel=True)
+
+    def log(self, record: dict[str, object]) -> None:
+        """Send one log record among the frames.
+
+        Raises:
+            PeerLostError: the supervisor is gone.
+            ForkedProcessError: this process is a forked copy of the task's.
+        """
+        self._check_owner()
+        with self.interrupts, self._lock:
+            self._write(self.conversation.send_log(record))
+
+    # ── how a call waits ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _call(self, message: Message, deadline: float | None, seconds: float) -> Message | None:
+        self._check_owner()
+        waiter = _Waiter()
+        with self.interrupts, self._lock:
+            request_id, data = self.conversation.send_request(message)
+            self._waiters[request_id] = waiter
+            self._write(data)
+            self.requests_sent += 1
+        try:
+            if not self._wait(waiter, deadline):
+                raise RequestTimeoutError(type(message).__name__, seconds)
+        finally:
+            if not waiter.done:
+                self._forget(request_id)
+        return _outcome(waiter)
+
+    def _wait(self, waiter: _Waiter, deadline: float | None) -> bool:
+        """Wait until the waiter is done (True) or the deadline has passed (False)."""
+        while not waiter.done:
+            left = -1.0 if deadline is None else max(0.0, deadline - monotonic())
+            if self._reading.acquire(False):
+                try:
+                    self._read_for(waiter, left)
+                finally:
+                    self._reading.release()
+                    self._wake_another()
+            else:
+                self._sleep(waiter, left)
+            if left == 0.0 and not waiter.done:
+                return False
+        return True
+
+    def _read_for(self, waiter: _Waiter, seconds: float) -> None:
+        if waiter.done:  # its reply came between the check and the turn to read
+            return
+        if not self._readable.poll(None if seconds < 0 else seconds * 1000):
+            return
+        with self.interrupts:
+            self._receive()
+
+    def _receive(self) -> None:
+        size = max(READ_SIZE, min(self.conversation.wanted, LARGEST_READ))
+        try:
+            data = os.read(self._read_fd, size)
+        except ConnectionError:
+            data = b""  # a supervisor that was killed resets its sockets
+        with self._lock:
+            found = self.conversation.receive_data(data) if data else self.conversation.receive_eof()
+            for event in found:
+                self._deliver(event)
+            if not data and self._lost is None:
+                self._fail_all(PeerLostError("the supervisor closed the connection"))
+
+    def _deliver(self, event: Event) -> None:
+        if isinstance(event, (events.Reply, events.UndecodableReply)):
+            waiter = self._waiters.pop(event.id, None)
+            if waiter is not None:
+                _finish(waiter, event, None)
+        elif isinstance(event, events.Greeting):
+            _finish(self._greeting, event, None)
+        elif isinstance(event, events.Broken):
+            self._fail_all(event.error)
+        elif isinstance(event, events.PeerClosed):
+            self._fail_all(PeerLostError(_how_lost(event)))
+
+    def _sleep(self, waiter: _Waiter, seconds: float) -> None:
+        with self._lock:
+            if waiter.done or not self._reading.locked():
+                return
+            lock = waiter.sleeping = allocate_lock()
+            lock.acquire()
+        lock.acquire(True, seconds)
+        waiter.sleeping = None
+
+    def _wake_another(self) -> None:
+        with self._lock:
+            for waiter in self._waiters.values():
+                lock = waiter.sleeping
+                if lock is not None and lock.locked():
+                    lock.release()
+                    return
+
+    # ── what goes wrong ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _check_owner(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkedProcessError(
+                "a forked copy of the task's process cannot talk to the supervisor: ask in the task, hand over the value"
+            )
+        if self._lost is not None:
+            raise self._lost
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self.write_fd, view) :]
+        except ConnectionError as error:
+            lost = PeerLostError("the supervisor closed the connection")
+            self._fail_all(lost)
+            raise lost from error
+
+    def _fail_all(self, error: Exception) -> None:
+        self._lost = error
+        for waiter in (self._greeting, *self._waiters.values()):
+            if not waiter.done:
+                _finish(waiter, None, error)
+        self._waiters.clear()
+
+    def _forget(self, request_id: int) -> None:
+        with self._lock:
+            self._waiters.pop(request_id, None)
+            self.conversation.abandon(request_id)
+        # This call may have been woken to read for the others, and left instead.
+        self._wake_another()
+
+    def close(self) -> None:
+        """Give the descriptors back; later calls raise `ChannelClosedError`."""
+        with self._lock:
+            if isinstance(self._lost, ChannelClosedError):
+                return
+            self._fail_all(ChannelClosedError("the channel is closed"))
+        for fd in {self._read_fd, self.write_fd}:
+            os.close(fd)
+
+
+def _finish(waiter: _Waiter, reply: Event | None, error: Exception | None) -> None:
+    waiter.reply, waiter.error = reply, error
+    sleeping = waiter.sleeping
+    if sleeping is not None and sleeping.locked():
+        sleeping.release()
+
+
+def _outcome(waiter: _Waiter) -> Message | None:
+    if waiter.error is not None:
+        raise waiter.error
+    reply = waiter.reply
+    if isinstance(reply, events.UndecodableReply):
+        raise reply.error
+    assert isinstance(reply, events.Reply)
+    if reply.error is not None:
+        raise ServerError(reply.error.error, reply.error.detail)
+    return reply.message
+
+
+def _how_lost(event: events.PeerClosed) -> str:
+    cut = f", in the middle of a frame ({event.partial} bytes of it came)" if event.partial else ""
+    if event.state_before == states.WAITING:
+        return f"the supervisor closed the connection before it said what to do{cut}"
+    return f"the supervisor closed the connection{cut}"

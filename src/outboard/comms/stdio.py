@@ -1,0 +1,40 @@
+"""The wire over fd 0 and fd 1.
+
+The wire owns its descriptors: the runtime takes private duplicates and points the originals elsewhere, so that nothing a
+task prints, reads, or hands to a child process can reach the wire. fd 0 then reads nothing, and fd 1 leads where fd 2
+leads, which keeps the order of what C code and child processes write.
+"""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ("FIRST_PRIVATE", "claim")
+
+# 0, 1 and 2 mean something to every child process; the wire must be out of their way.
+FIRST_PRIVATE = 3
+
+
+def claim() -> tuple[int, int]:
+    """Take the wire. Returns the descriptors to read from and to write to; neither is inherited by child processes.
+
+    Raises:
+        OSError: fd 0 or fd 1 is closed.
+    """
+    reading, writing = _private(0), _private(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if nothing != 0:
+        os.close(nothing)
+    os.dup2(2, 1)
+    return reading, writing
+
+
+def _private(fd: int) -> int:
+    # os.dup gives the lowest free number, which is below 3 when the parent closed a standard descriptor.
+    low = []
+    while (copy := os.dup(fd)) < FIRST_PRIVATE:
+        low.append(copy)
+    for each in low:
+        os.close(each)
+    return copy
