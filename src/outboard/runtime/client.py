@@ -1,0 +1,139 @@
+"""What task code asks for, over the channel: the runtime's `outboard.sdk.client.Client`.
+
+Refusals become the exceptions that Airflow's SDK raises; what the channel itself raises passes through.
+"""
+
+from __future__ import annotations
+
+from outboard.errors import ServerError
+from outboard.protocol import messages as m
+from outboard.protocol import serde
+from outboard.sdk.connection import Connection
+from outboard.sdk.exceptions import AirflowRuntimeError, ErrorType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Any, ParamSpec, TypeVar
+
+    from outboard.comms.channel import Channel
+    from outboard.protocol.messages import Message
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+__all__ = ("ChannelClient",)
+
+
+class ChannelClient:
+    """Answers `outboard.sdk.client` from the supervisor at the other end of a channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def get_variable(self, key: str) -> str | None:
+        """See `outboard.sdk.client.Client.get_variable`."""
+        return self._ask(m.GetVariable(key=key), m.VariableResult).value
+
+    def set_variable(self, key: str, value: str, description: str | None) -> None:
+        """See `outboard.sdk.client.Client.set_variable`."""
+        self._tell(m.PutVariable(key=key, value=value, description=description))
+
+    def delete_variable(self, key: str) -> None:
+        """See `outboard.sdk.client.Client.delete_variable`."""
+        self._tell(m.DeleteVariable(key=key))
+
+    def variable_keys(self, prefix: str | None) -> Sequence[str]:
+        """See `outboard.sdk.client.Client.variable_keys`: all pages of them."""
+        keys: list[str] = []
+        while True:
+            page = self._ask(m.GetVariableKeys(prefix=prefix, offset=len(keys)), m.VariableKeysResult)
+            keys += page.keys
+            if not page.keys or len(keys) >= page.total_entries:
+                return keys
+
+    def get_connection(self, conn_id: str) -> Connection:
+        """See `outboard.sdk.client.Client.get_connection`."""
+        found = self._ask(m.GetConnection(conn_id=conn_id), m.ConnectionResult)
+        return Connection(
+            conn_id=found.conn_id,
+            conn_type=found.conn_type,
+            host=found.host,
+            schema=found.schema,
+            login=found.login,
+            password=found.password,
+            port=found.port,
+            extra=found.extra,
+        )
+
+    def get_xcom(
+        self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None, include_prior_dates: bool
+    ) -> tuple[bool, Any]:
+        """See `outboard.sdk.client.Client.get_xcom`. On the wire an absent XCom has the value null, as a null one has."""
+        request = m.GetXCom(
+            key=key,
+            dag_id=dag_id,
+            run_id=run_id,
+            task_id=task_id,
+            map_index=map_index,
+            include_prior_dates=include_prior_dates,
+        )
+        try:
+            value = self._ask(request, m.XComResult).value
+        except AirflowRuntimeError as error:
+            if error.error.error != ErrorType.XCOM_NOT_FOUND:
+                raise
+            return False, None
+        return value is not None, serde.deserialize(value)
+
+    def set_xcom(
+        self,
+        key: str,
+        value: object,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        map_index: int | None,
+        *,
+        dag_result: bool = False,
+    ) -> None:
+        """See `outboard.sdk.client.Client.set_xcom`. ``dag_result`` marks the result of the whole Dag."""
+        self._tell(
+            m.SetXCom(
+                key=key,
+                value=serde.serialize(value, key),
+                dag_id=dag_id,
+                run_id=run_id,
+                task_id=task_id,
+                map_index=map_index,
+                dag_result=dag_result,
+            )
+        )
+
+    def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
+        """See `outboard.sdk.client.Client.delete_xcom`."""
+        self._tell(m.DeleteXCom(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index))
+
+    def in_thread(self, function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> Awaitable[R]:
+        """See `outboard.sdk.client.Client.in_thread`. A cancelled call drops its late reply."""
+        from anyio import to_thread  # only coroutine tasks pay for it
+
+        return to_thread.run_sync(lambda: function(*arguments, **options), abandon_on_cancel=True)
+
+    def _tell(self, message: Message) -> Message | None:
+        try:
+            return self._channel.request(message)
+        except ServerError as error:
+            raise AirflowRuntimeError(error) from None
+
+    def _ask(self, message: Message, expected: type[R]) -> R:
+        reply = self._tell(message)
+        if not isinstance(reply, expected):
+            found = "an empty reply" if reply is None else f"a {type(reply).__name__}"
+            raise AirflowRuntimeError(
+                ServerError(
+                    ErrorType.GENERIC_ERROR,
+                    {"message": f"{type(message).__name__} was answered with {found}, not a {expected.__name__}"},
+                )
+            )
+        return reply

@@ -1,0 +1,245 @@
+"""Records of all that a task says: print, stderr, logging, structlog, and the runtime's own words, in one order.
+
+``logging`` and ``structlog`` are wired up when the author's code imports them, not before: either costs more than the rest
+of the child.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from _thread import allocate_lock
+from datetime import datetime, timezone
+
+from outboard.protocol.log_records import make_record, parse_namespace_levels, passes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType, TracebackType
+    from typing import Any
+
+    from outboard.comms.log_channel import LogChannel
+
+__all__ = ("LEVEL_VARIABLE", "MAX_LINE", "NAMESPACE_LEVELS_VARIABLE", "RUNTIME_LOGGER", "Logs", "exception_chain")
+
+# A supervisor resolves its own configuration and passes it on by these names.
+LEVEL_VARIABLE = "AIRFLOW__LOGGING__LOGGING_LEVEL"
+NAMESPACE_LEVELS_VARIABLE = "AIRFLOW__LOGGING__NAMESPACE_LEVELS"
+DEFAULT_LEVEL = "info"
+
+RUNTIME_LOGGER = "outboard"
+STDOUT_LOGGER, STDERR_LOGGER = "task.stdout", "task.stderr"
+
+# Characters of a line without an end that are kept before they are sent as a record of their own.
+MAX_LINE = 64 * 1024
+
+# Frames of ours stand in every traceback and tell an author nothing.
+OWN_FRAMES = "outboard/"
+
+
+class Logs:
+    """Builds records, drops those below the configured level, and passes the rest on.
+
+    Args:
+        channel: where records go.
+        environment: where the levels are configured.
+    """
+
+    def __init__(self, channel: LogChannel, environment: Mapping[str, str]) -> None:
+        self._channel = channel
+        self.default_level = environment.get(LEVEL_VARIABLE) or DEFAULT_LEVEL
+        self.namespace_levels: dict[str, str] = {}
+        self._writers: list[LineWriter] = []
+        text = environment.get(NAMESPACE_LEVELS_VARIABLE)
+        if text:
+            self.namespace_levels, problems = parse_namespace_levels(text)
+            for problem in problems:
+                self.emit("warning", f"{NAMESPACE_LEVELS_VARIABLE}: {problem}")
+
+    def emit(
+        self, level: str, event: object, logger: str = RUNTIME_LOGGER, extra: Mapping[str, object] | None = None
+    ) -> None:
+        """Send one record, unless its level is below what is configured for its logger."""
+        if passes(level, logger, self.default_level, self.namespace_levels):
+            self._channel.emit(make_record(event, level, logger, datetime.now(timezone.utc), extra))
+
+    def exception(self, event: str, error: BaseException, logger: str = "task") -> None:
+        """Send an error record with the exception's chain of tracebacks."""
+        self.emit("error", event, logger, {"exception": exception_chain(error)})
+
+    def capture(self) -> None:
+        """Let print, logging and structlog come here from now on."""
+        sys.stdout = self._writer("info", STDOUT_LOGGER, 1)
+        sys.stderr = self._writer("error", STDERR_LOGGER, 2)
+        _when_imported({"logging": self._wire_logging, "structlog": self._wire_structlog})
+
+    def flush(self) -> None:
+        """Send what was printed without an end of line."""
+        for writer in self._writers:
+            writer.finish()
+
+    def _writer(self, level: str, logger: str, fd: int) -> LineWriter:
+        writer = LineWriter(lambda line: self.emit(level, line, logger), fd)
+        self._writers.append(writer)
+        return writer
+
+    def _wire_logging(self) -> None:
+        from outboard.runtime import logging_bridge
+
+        logging_bridge.install(self)
+
+    def _wire_structlog(self) -> None:
+        from outboard.runtime import structlog_bridge
+
+        structlog_bridge.install(self)
+
+
+class LineWriter(io.TextIOBase):
+    """Stands in for ``sys.stdout`` and ``sys.stderr``: each line becomes a record.
+
+    What child processes write to the descriptor itself does not come here; the supervisor drains that.
+    """
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, send: Callable[[str], None], fd: int) -> None:
+        self._send = send
+        self._fd = fd
+        self._line = ""
+        self._lock = allocate_lock()
+
+    def write(self, text: str) -> int:
+        """Take text; each line that is complete now becomes a record."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        with self._lock:
+            *lines, rest = (self._line + text).split("\n") if self._line else text.split("\n")
+            while len(rest) > MAX_LINE:
+                lines.append(rest[:MAX_LINE])
+                rest = rest[MAX_LINE:]
+            self._line = rest
+        # Outside the lock: sending may be interrupted by a handler that prints.
+        for line in lines:
+            self._send(line)
+        return len(text)
+
+    def finish(self) -> None:
+        """Send the line that has no end, if there is one."""
+        with self._lock:
+            line, self._line = self._line, ""
+        if line:
+            self._send(line)
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor that child processes inherit under this name."""
+        return self._fd
+
+    @property
+    def buffer(self) -> _BytesWriter:
+        """For code that writes bytes."""
+        return _BytesWriter(self)
+
+
+class _BytesWriter(io.RawIOBase):
+    def __init__(self, text: LineWriter) -> None:
+        self._text = text
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._text.write(bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)
+
+
+def exception_chain(error: BaseException) -> list[dict[str, object]]:
+    """The exception and what it came from, the last one first, in the form that Airflow's log page shows.
+
+    Each is ``{"exc_type", "exc_value", "frames": [{"filename", "lineno", "name"}, …], …}``, without frames of ours.
+    """
+    chain: list[dict[str, object]] = []
+    link: BaseException | None = error
+    seen = set()
+    is_cause = False
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        chain.append(
+            {
+                "exc_type": type(link).__name__,
+                "exc_value": str(link),
+                "exc_notes": list(getattr(link, "__notes__", ())),
+                "syntax_error": None,
+                "is_cause": is_cause,
+                "frames": _frames(link.__traceback__),
+                "is_group": False,
+                "exceptions": [],
+            }
+        )
+        is_cause = link.__cause__ is not None
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return chain
+
+
+def _frames(traceback: TracebackType | None) -> list[dict[str, object]]:
+    frames: list[dict[str, object]] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(OWN_FRAMES):
+            frames.append({"filename": code.co_filename, "lineno": traceback.tb_lineno, "name": code.co_name})
+        traceback = traceback.tb_next
+    return frames
+
+
+# ── wiring up what the author imports ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _when_imported(callbacks: dict[str, Callable[[], None]]) -> None:
+    waiting = {}
+    for name, callback in callbacks.items():
+        if name in sys.modules:
+            callback()
+        else:
+            waiting[name] = callback
+    sys.meta_path.insert(0, _ImportWatcher(waiting))  # type: ignore[arg-type]
+
+
+class _ImportWatcher:
+    """A finder that finds nothing itself, but has a word with the module once it is loaded."""
+
+    def __init__(self, waiting: dict[str, Callable[[], None]]) -> None:
+        self._waiting = waiting
+
+    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        callback = self._waiting.pop(name, None)
+        if callback is None:
+            return None
+        for finder in sys.meta_path:
+            if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
+                if spec.loader is not None:
+                    spec.loader = _WatchedLoader(spec.loader, callback)  # type: ignore[assignment]
+                return spec
+        return None
+
+
+class _WatchedLoader:
+    def __init__(self, loader: Any, callback: Callable[[], None]) -> None:
+        self._loader = loader
+        self._callback = callback
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._callback()

@@ -1,0 +1,118 @@
+"""SIGTERM, and the loss of the supervisor.
+
+The first SIGTERM (or SIGINT) interrupts the body: `AirflowTaskTerminated` is raised in the main thread, and the retry
+decision follows. The second one means it: the process leaves at once. Once the report is out there is nothing left to
+interrupt, so the first one is enough.
+
+A supervisor that dies says nothing, and a busy body does not look. So the kernel is asked to send SIGIO when the other end
+of a descriptor is closed (``O_ASYNC``): no thread has to watch. The task then reports nothing, since nobody is there to
+hear it; it ends its process group, if the supervisor made one for it, and leaves with a code that is not zero.
+"""
+
+from __future__ import annotations
+
+import os
+from fcntl import F_GETFL, F_SETFL, F_SETOWN, fcntl
+from select import POLLERR, POLLHUP, poll
+from time import monotonic, sleep
+
+from outboard.sdk.exceptions import AirflowTaskTerminated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable
+    from types import FrameType
+else:
+    import _signal  # the module around it loads enum
+
+    from outboard.comms.interrupts import Interrupts
+
+__all__ = ("EXIT_PEER_LOST", "GROUP_GRACE", "Signals", "leave_without_supervisor", "lifeline")
+
+# sysexits' EX_IOERR: an input or output was lost.
+EXIT_PEER_LOST = 74
+
+# Seconds that the rest of the group has to end by itself when the supervisor is lost; the kill follows.
+GROUP_GRACE = 2.0
+
+S_IFMT, S_IFIFO, S_IFSOCK = 0o170000, 0o010000, 0o140000
+
+
+class Signals:
+    """The handlers of one process.
+
+    Attributes:
+        interrupt: what the first SIGTERM does with its exception. A coroutine task puts its own way here.
+    """
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self.interrupt: Callable[[BaseException], None] = interrupts.throw
+        self._terminated = False
+        self._reported = False
+        self._line = -1
+
+    def watch(self, line: int) -> None:
+        """Install the handlers, and watch the descriptor ``line`` for the loss of the supervisor; see `lifeline`."""
+        self._line = line
+        _signal.signal(_signal.SIGTERM, self._on_terminate)
+        _signal.signal(_signal.SIGINT, self._on_terminate)
+        _signal.signal(_signal.SIGIO, self._on_io)
+        try:
+            fcntl(line, F_SETOWN, os.getpid())
+            fcntl(line, F_SETFL, fcntl(line, F_GETFL) | os.O_ASYNC)
+        except OSError:
+            return  # no pipe, no socket: then the next request or record finds out
+        if _hung_up(line):
+            leave_without_supervisor()
+
+    def report_is_out(self) -> None:
+        """From now on a SIGTERM ends the process at once, with the exit code of a delivered report."""
+        self._reported = True
+
+    def _on_terminate(self, number: int, _: FrameType | None) -> None:
+        if self._reported:
+            os._exit(0)
+        if self._terminated:
+            os._exit(128 + number)
+        self._terminated = True
+        self.interrupt(AirflowTaskTerminated(f"the supervisor sent signal {number}"))
+
+    def _on_io(self, _number: int, _: FrameType | None) -> None:
+        if _hung_up(self._line):
+            leave_without_supervisor()
+
+
+def lifeline(write_fd: int) -> int:
+    """The descriptor to watch: stderr where it is a pipe or a socket, else the wire's write side.
+
+    Each read at the other end of a watched pipe raises SIGIO too, and the wire is read all the time; stderr hardly ever.
+    """
+    return 2 if os.fstat(2).st_mode & S_IFMT in (S_IFIFO, S_IFSOCK) else write_fd
+
+
+def _hung_up(fd: int) -> bool:
+    state = poll()
+    state.register(fd, 0)
+    return any(found & (POLLERR | POLLHUP) for _, found in state.poll(0))
+
+
+def leave_without_supervisor() -> None:
+    """End the process group, if it was made for this task, and leave. Does not return."""
+    if os.getsid(0) == os.getpid():
+        _end_group()
+    os._exit(EXIT_PEER_LOST)
+
+
+def _end_group() -> None:
+    """SIGTERM, a grace time for our own children, then SIGKILL, which also ends this process."""
+    _signal.signal(_signal.SIGTERM, _signal.SIG_IGN)
+    os.killpg(0, _signal.SIGTERM)
+    deadline = monotonic() + GROUP_GRACE
+    while monotonic() < deadline:
+        try:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                sleep(0.01)
+        except ChildProcessError:
+            break
+    os.killpg(0, _signal.SIGKILL)

@@ -1,0 +1,68 @@
+"""What a task's body can know about its run: the supervisor's greeting under the names of Airflow's context."""
+
+from __future__ import annotations
+
+from outboard.sdk.context import Context
+from outboard.sdk.task_instance import TaskInstance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from outboard.protocol.messages import DagRun, StartupDetails
+    from outboard.sdk.task_definition import TaskDefinition
+
+__all__ = ("build_context",)
+
+
+def build_context(details: StartupDetails, definition: TaskDefinition) -> Context:
+    """The context of one try.
+
+    A run without a logical date has none of the keys that are made from it, as in Airflow.
+    """
+    ti, run = details.ti, details.ti_context.dag_run
+    instance = TaskInstance(
+        id=ti.id,
+        task_id=ti.task_id,
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        try_number=ti.try_number,
+        max_tries=details.ti_context.max_tries,
+        map_index=ti.map_index,
+        start_date=details.ti_context.start_date or details.start_date,
+        task=definition,
+    )
+    context: dict[str, Any] = {
+        "dag": definition.dag,
+        "dag_run": run,
+        "params": {},
+        "run_id": ti.run_id,
+        "task": definition,
+        "task_instance": instance,
+        "task_instance_key_str": f"{ti.dag_id}__{ti.task_id}__{_compact_date(run)}",
+        "task_reschedule_count": details.ti_context.task_reschedule_count,
+        "ti": instance,
+        "try_number": ti.try_number,
+    }
+    if run.logical_date is not None:
+        context.update(_dated(run.logical_date))
+        context["data_interval_start"] = run.data_interval_start
+        context["data_interval_end"] = run.data_interval_end
+    return Context(context)  # type: ignore[typeddict-item]
+
+
+def _dated(logical_date: datetime) -> dict[str, object]:
+    day, stamp = logical_date.date().isoformat(), logical_date.isoformat()
+    return {
+        "logical_date": logical_date,
+        "ds": day,
+        "ds_nodash": day.replace("-", ""),
+        "ts": stamp,
+        "ts_nodash": logical_date.strftime("%Y%m%dT%H%M%S"),
+        "ts_nodash_with_tz": stamp.replace("-", "").replace(":", ""),
+    }
+
+
+def _compact_date(run: DagRun) -> str:
+    return (run.logical_date or run.run_after).strftime("%Y%m%d")
