@@ -1,0 +1,5 @@
+"""What a task costs, beside the floor of the same machine in the same run: `python -m tests.benchmarks`.
+
+python -m tests.benchmarks [--quick] [--json]     cold start, memory, round trip, log rate
+python -m tests.benchmarks --profile              what a task imports, and what each import takes
+"""

@@ -1,0 +1,50 @@
+"""Packed files to measure, and what their first line says about how they are started."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+__all__ = ("HELLO", "PackedFile", "pack")
+
+HELLO = Path(__file__).with_name("hello.py")
+
+# To load an author's file and to answer a parse request takes a fraction of a second.
+PACK_SECONDS = 60
+
+# A bundle starts with the interpreter, its flags and the first statement, on its `#!` line or in a line of shell.
+_START = re.compile(r"^(?:#!|exec )(?P<interpreter>\S+) -ISc(?: ?\")?(?P<loader>[^\n\"]+)", re.MULTILINE)
+
+
+@attrs.frozen
+class PackedFile:
+    """A bundle, and the interpreter and the statement that its head names."""
+
+    path: Path
+    interpreter: str
+    loader: str
+
+    def with_option(self, name: str, value: str) -> list[str]:
+        """The command that starts the bundle with one more option of the interpreter, such as ``-X importtime``."""
+        return [self.interpreter, "-IS", name, value, "-c", self.loader, str(self.path)]
+
+
+def pack(source: Path, output: Path, environment: Path) -> PackedFile:
+    """Pack an author's file with our own command.
+
+    Raises:
+        RuntimeError: it did not pack; the text is the command's own.
+    """
+    command = [Path(sys.executable).with_name("outboard"), "pack", source, "-o", output, "--thin", environment]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PACK_SECONDS, check=False)
+    if done.returncode:
+        raise RuntimeError(f"outboard could not pack {source.name}: {done.stderr or done.stdout}")
+    head = output.read_bytes()[:4096].decode("latin-1")
+    start = _START.search(head)
+    if start is None:
+        raise RuntimeError(f"{output} starts in no way that the measurements know: {head[:200]!r}")
+    return PackedFile(output, start["interpreter"], start["loader"])

@@ -1,0 +1,1 @@
+"""Bundles under a real, unmodified Airflow."""

@@ -1,0 +1,55 @@
+"""An Airflow to run bundles under, and bundles to run under it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.environment import built_environment
+from tests.live.supervisor import AirflowSupervisor, started_supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PINS = ROOT / ".ci" / "pins" / "airflow-3.3.2.txt"
+AUTHOR_FILES = Path(__file__).with_name("author_files")
+
+# To load an author's file and to answer a parse request takes a fraction of a second.
+PACK_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def airflow_python() -> Path:
+    """The interpreter of an environment with the pinned Airflow. No test of this folder passes without it."""
+    try:
+        return built_environment(PINS, ROOT / ".cache")
+    except RuntimeError as error:
+        pytest.fail(f"no environment for the live tests: {error}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def bare_airflow(airflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowSupervisor]:
+    """Airflow's supervisor, with no bundle to run yet."""
+    with started_supervisor(airflow_python, tmp_path_factory.mktemp("airflow")) as supervisor:
+        yield supervisor
+
+
+@pytest.fixture(scope="session")
+def airflow(bare_airflow: AirflowSupervisor) -> AirflowSupervisor:
+    """Airflow's supervisor with each author's file of this folder packed, under its own name, by our command."""
+    for source in sorted(AUTHOR_FILES.glob("*.py")):
+        pack(source, bare_airflow.executables / source.stem)
+    return bare_airflow
+
+
+def pack(source: Path, output: Path) -> None:
+    """Pack an author's file for the environment that runs the tests, which has no Airflow."""
+    command = [Path(sys.executable).with_name("outboard"), "pack", source, "-o", output, "--thin", sys.prefix]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PACK_SECONDS, check=False)
+    if done.returncode:
+        pytest.fail(f"outboard could not pack {source.name}: {done.stderr or done.stdout}", pytrace=False)

@@ -1,0 +1,160 @@
+"""Airflow's supervisor as the live tests see it: give it a task, get back what everybody was told.
+
+Knows the jobs and reports of `airflow_launcher`. It must not know outboard: what runs is a packed file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ("AirflowSupervisor", "Call", "TaskReport", "started_supervisor")
+
+LAUNCHER = Path(__file__).with_name("airflow_launcher.py")
+
+# A task of these tests takes 0.1 s; importing Airflow, which the first one waits for, takes seconds.
+JOB_SECONDS = 90
+
+# Airflow notices some ends only by polling, this often (its default: 5 s). Long, so that such an end can't be mistaken
+# for a slow machine.
+HEARTBEAT_SECONDS = 20
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One request that Airflow's supervisor made to the Execution API, and the status it got."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    body: Any
+    status: int
+
+    @property
+    def route(self) -> str:
+        """The method and path, as a script names them."""
+        return f"{self.method} {self.path}"
+
+
+@attrs.frozen(kw_only=True)
+class TaskReport:
+    """What came of one task. ``raised`` is the traceback of a supervisor that failed itself, or None."""
+
+    exit_code: int | None
+    final_state: str | None
+    raised: str | None
+    stalled: bool
+    calls: list[Call]
+    log: list[dict[str, Any]]
+
+    @property
+    def told(self) -> list[str]:
+        """The routes of what the API was told or asked by this task, in order: no heartbeats, no start."""
+        routes = [call.route for call in self.calls]
+        return [route for route in routes if not route.endswith(("/heartbeat", "/run"))]
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """The bodies of all state changes that the API was told, in order."""
+        return [call.body for call in self.calls if call.route == "PATCH /task-instances/{id}/state"]
+
+    @property
+    def outcome(self) -> tuple[int | None, str | None, list[str]]:
+        """The exit code, the supervisor's final state, and the states that the API was told."""
+        assert self.raised is None, self.raised
+        return self.exit_code, self.final_state, [state["state"] for state in self.states]
+
+    def bodies(self, route: str) -> list[Any]:
+        """The bodies of the calls of one route, in order."""
+        return [call.body for call in self.calls if call.route == route]
+
+    def records(self, **fields: Any) -> list[dict[str, Any]]:
+        """The task log's records that have these fields, in order."""
+        return [record for record in self.log if fields.items() <= record.items()]
+
+    def record(self, **fields: Any) -> dict[str, Any]:
+        """The one record that has these fields."""
+        [record] = self.records(**fields) or [None]
+        assert record is not None, f"no record with {fields} in {json.dumps(self.log, indent=1)}"
+        return record
+
+
+class AirflowSupervisor:
+    """A process that has Airflow imported and runs one task after the other.
+
+    Attributes:
+        executables: the folder that it finds bundles in; a file put there later is found too.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], executables: Path, errors: Path) -> None:
+        self.executables = executables
+        self._process = process
+        self._errors = errors
+
+    def run(
+        self,
+        dag_id: str,
+        task_id: str,
+        *,
+        map_index: int = -1,
+        heartbeat_interval: float = HEARTBEAT_SECONDS,
+        environment: dict[str, str] | None = None,
+        **api: Any,
+    ) -> TaskReport:
+        """Run one task under ``supervise_task``; ``api`` is the script of `airflow_launcher.ScriptedApi`."""
+        job = {"dag_id": dag_id, "task_id": task_id, "map_index": map_index, "environment": environment or {}}
+        report = self._ask({"do": "run", "api": api, "heartbeat_interval": heartbeat_interval, **job})
+        keys = [field.name for field in attrs.fields(Call)]
+        calls = [Call(**dict(zip(keys, call, strict=True))) for call in report.pop("calls")]
+        return TaskReport(calls=calls, **report)
+
+    def find(self, dag_id: str) -> dict[str, str]:
+        """What Airflow's own search for the Dag's bundle says: path and schema_version, or error."""
+        return self._ask({"do": "find", "dag_id": dag_id})
+
+    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.flush()
+        return json.loads(self._read_line())
+
+    def _read_line(self) -> bytes:
+        assert self._process.stdout is not None
+        source, line = self._process.stdout.fileno(), b""
+        deadline = time.monotonic() + JOB_SECONDS
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([source], [], [], max(0, deadline - time.monotonic()))
+            chunk = os.read(source, 1 << 16) if ready else b""
+            if not chunk:
+                trouble = "ended" if ready else f"said nothing for {JOB_SECONDS} s"
+                raise RuntimeError(f"the Airflow process {trouble}; it wrote: {self._errors.read_text()[-4000:]}")
+            line += chunk
+        return line
+
+
+@contextmanager
+def started_supervisor(python: Path, folder: Path) -> Iterator[AirflowSupervisor]:
+    """Start the launcher in Airflow's environment, with an Airflow home and a bundle folder under ``folder``."""
+    home, executables, errors = folder / "home", folder / "bundles", folder / "airflow.log"
+    home.mkdir()
+    executables.mkdir()
+    with open(errors, "wb") as sink:
+        process = subprocess.Popen(
+            [python, LAUNCHER, home, executables], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink
+        )
+    try:
+        yield AirflowSupervisor(process, executables, errors)
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,136 @@
+"""What a successful sync task loads, which is most of what it costs.
+
+No clock is needed to keep the child lean: a module that isn't in the list below fails the test, whoever imported it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import attrs
+import pytest
+
+from outboard.protocol import messages as m
+from tests.benchmarks.import_profile import imported_modules
+from tests.benchmarks.packed import PackedFile, pack
+from tests.benchmarks.plain_supervisor import TaskRun, greeting, run_task
+
+AUTHOR_FILE = Path(__file__).with_name("author_file_that_tells_its_modules.py")
+
+# Airflow's own floor, and the newest that the pins are tested on.
+OLDEST, NEWEST = (3, 10), (3, 13)
+
+# What msgpack brings along (collections, datetime, struct, and what these import), and C modules that cost next to
+# nothing: files, sockets and signals without the modules around them.
+ALLOWED = frozenset(
+    {
+        *("_abc", "_collections_abc", "abc", "genericpath", "os", "os.path", "posixpath", "stat", "_stat"),
+        *("_collections", "collections", "heapq", "_heapq", "itertools", "keyword", "_operator", "operator", "reprlib"),
+        *("datetime", "_datetime", "math", "_struct", "struct", "time"),
+        *("_json", "_signal", "_socket", "_thread", "atexit", "errno", "fcntl", "select"),
+        *("__main__", "__mp_main__"),
+    }
+)
+OURS = ("outboard", "msgpack", AUTHOR_FILE.stem)
+
+
+@attrs.frozen
+class Environment:
+    """An environment to pack for; ``path`` is None for a fresh one without packages, of this interpreter."""
+
+    interpreter: str
+    path: Path | None
+    name: str
+
+
+def environments() -> list[Environment]:
+    """One without msgpack for each minor version that this machine has, and the one that runs the tests."""
+    found = {sys.version_info[:2]: sys.executable}
+    for version, path in installed_interpreters():
+        if OLDEST <= version <= NEWEST:
+            found.setdefault(version, path)
+    bare = [Environment(found[version], None, f"bare {'.'.join(map(str, version))}") for version in sorted(found)]
+    return [*bare, Environment(sys.executable, Path(sys.prefix), "with msgpack's C code")]
+
+
+def installed_interpreters() -> list[tuple[tuple[int, int], str]]:
+    """The minor version and the path of each CPython that uv finds on the path, or beside the one that runs this."""
+    # Version managers keep versions side by side, and put stand-ins on the path that refuse to start most of them.
+    siblings = [str(path.parent) for path in sorted(Path(sys.base_prefix).parent.glob("*/bin/python3"))]
+    search = os.pathsep.join([*siblings, os.environ.get("PATH", "")])
+    listed = subprocess.run(
+        [uv(), "python", "list", "--only-installed", "--output-format", "json", "--no-config"],
+        **{"capture_output": True, "text": True, "check": True},
+        env={**os.environ, "PATH": search, "UV_PYTHON_DOWNLOADS": "never"},
+    )
+    pythons = [python for python in json.loads(listed.stdout) if python["implementation"] == "cpython"]
+    return [((each["version_parts"]["major"], each["version_parts"]["minor"]), each["path"]) for each in pythons]
+
+
+def uv() -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    found = shutil.which("uv", path=path)
+    assert found is not None, "uv is neither beside the running interpreter nor on PATH: install .ci/pins/dev.txt"
+    return found
+
+
+@pytest.fixture(scope="module", params=environments(), ids=lambda environment: environment.name)
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PackedFile:
+    environment: Environment = request.param
+    folder = tmp_path_factory.mktemp("modules")
+    path = environment.path
+    if path is None:
+        path = folder / "env"
+        command = [uv(), "venv", "--no-project", "--no-config", "--quiet", "--python", environment.interpreter, path]
+        subprocess.run(command, check=True)
+    return pack(AUTHOR_FILE, folder / "modules", path)
+
+
+def test_a_sync_task_loads_nothing_but_what_it_needs(bundle: PackedFile) -> None:
+    run, stopwatch = run_with_stopwatch(bundle)
+    bare_modules, bare_stopwatch = bare_start(bundle.interpreter)
+    told = run.returned
+    assert isinstance(told, dict)
+    bare = bare_modules | imported_modules(bare_stopwatch)
+    assert surplus(told["started"], bare) == set(), "when the body started"
+    assert surplus(told["ended"], bare) == set(), "when the body ended"
+    # The stopwatch also saw what was loaded after the body, and what has been taken out of sys.modules since.
+    assert surplus(imported_modules(stopwatch), bare) == set(), "until the process ended"
+
+
+def test_the_stopwatch_sees_what_the_task_loads(bundle: PackedFile) -> None:
+    """Otherwise the test above could not fail."""
+    run, stopwatch = run_with_stopwatch(bundle)
+    assert isinstance(run.returned, dict)
+    assert {"outboard.runtime.task_runner", "msgpack"} <= imported_modules(stopwatch) & {*run.returned["started"]}
+
+
+def surplus(modules: object, bare: set[str]) -> set[str]:
+    assert isinstance(modules, (list, frozenset))
+    return {name for name in modules if name not in bare | ALLOWED and name.split(".")[0] not in OURS}
+
+
+def run_with_stopwatch(bundle: PackedFile) -> tuple[TaskRun, str]:
+    def answer(_pid: int, message: m.Message) -> m.Message | None:
+        return m.VariableResult(key="region", value="north") if type(message).__name__ == "GetVariable" else None
+
+    with tempfile.TemporaryFile() as stderr:
+        command = bundle.with_option("-X", "importtime")
+        run = run_task(command, greeting("modules", "tell"), answer=answer, stderr=stderr.fileno())
+        stderr.seek(0)
+        stopwatch = stderr.read().decode()
+    assert (run.terminal, run.exit_code) == ("SucceedTask", 0), (run.records, stopwatch)
+    assert [record["event"] for record in run.records] == ["a line"]
+    return run, stopwatch
+
+
+def bare_start(interpreter: str) -> tuple[set[str], str]:
+    command = [interpreter, "-I", "-S", "-X", "importtime", "-c", "import sys; print(*sys.modules)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stdout.split()), done.stderr
