@@ -1,0 +1,82 @@
+"""The author API: what a file of tasks imports, under the names of ``airflow.sdk``.
+
+    from outboard import dag, task
+
+    @task(retries=2)
+    def extract():
+        return [3, 1, 2]
+
+    @task
+    def report(rows, ds=None):
+        print(ds, sum(rows))
+
+    @dag(schedule="@daily")
+    def sales():
+        report(extract())
+
+    sales()
+
+A name is imported when it is first used, so that a task pays for what its file asks for and no more. Exceptions are in
+`outboard.sdk.exceptions`; what outboard itself raises is in `outboard.errors`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from outboard.sdk.connection import Connection
+    from outboard.sdk.context import Context, get_current_context
+    from outboard.sdk.dag import DAG, dag
+    from outboard.sdk.dependencies import chain
+    from outboard.sdk.registry import TaskRegistry
+    from outboard.sdk.task import task
+    from outboard.sdk.task_instance import TaskInstance
+    from outboard.sdk.trigger_rule import TriggerRule
+    from outboard.sdk.variable import Variable
+    from outboard.sdk.xcom import BaseXCom
+    from outboard.sdk.xcom_arg import XComArg
+
+__all__ = (
+    "DAG",
+    "BaseXCom",
+    "Connection",
+    "Context",
+    "TaskInstance",
+    "TaskRegistry",
+    "TriggerRule",
+    "Variable",
+    "XComArg",
+    "chain",
+    "dag",
+    "get_current_context",
+    "task",
+)
+
+_HOMES = {
+    "BaseXCom": "xcom",
+    "Connection": "connection",
+    "Context": "context",
+    "DAG": "dag",
+    "TaskInstance": "task_instance",
+    "TaskRegistry": "registry",
+    "TriggerRule": "trigger_rule",
+    "Variable": "variable",
+    "XComArg": "xcom_arg",
+    "chain": "dependencies",
+    "dag": "dag",
+    "get_current_context": "context",
+    "task": "task",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'outboard' has no attribute {name!r}")
+    value: object = getattr(__import__(f"outboard.sdk.{home}", fromlist=(name,)), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,191 @@
+"""``ti``: the running task as its body sees it, and its XComs.
+
+Pure: who the task is comes from the runtime, and XComs go through `outboard.sdk.client`.
+"""
+
+from __future__ import annotations
+
+from outboard.sdk import client
+from outboard.sdk.xcom_arg import UNMAPPED, XCOM_RETURN_KEY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from typing import Any
+
+    from outboard.sdk.context import Context
+    from outboard.sdk.task_definition import TaskDefinition
+
+__all__ = ("TaskInstance",)
+
+_NOT_GIVEN: Any = object()
+
+
+class TaskInstance:
+    """One attempt at one task of one run.
+
+    Attributes:
+        id: the UUID of the task instance, as a string.
+        dag_id, task_id, run_id, map_index: which task it is; the index is -1 unless the task is mapped.
+        try_number, max_tries: this attempt, counted from 1, and how many attempts after the first are allowed.
+        start_date: when the first part of this attempt began.
+        task: what is run.
+    """
+
+    XCOM_RETURN_KEY = XCOM_RETURN_KEY
+
+    __slots__ = (
+        "_context",
+        "dag_id",
+        "dag_version_id",
+        "hostname",
+        "id",
+        "map_index",
+        "max_tries",
+        "queue",
+        "run_id",
+        "start_date",
+        "task",
+        "task_id",
+        "try_number",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        dag_id: str,
+        task_id: str,
+        run_id: str,
+        try_number: int,
+        map_index: int | None = UNMAPPED,
+        max_tries: int = 0,
+        start_date: datetime | None = None,
+        dag_version_id: str | None = None,
+        hostname: str | None = None,
+        queue: str | None = None,
+        task: TaskDefinition | None = None,
+        context: Context | None = None,
+    ) -> None:
+        self.id = id
+        self.dag_id = dag_id
+        self.task_id = task_id
+        self.run_id = run_id
+        self.try_number = try_number
+        self.map_index = UNMAPPED if map_index is None else map_index
+        self.max_tries = max_tries
+        self.start_date = start_date
+        self.dag_version_id = dag_version_id
+        self.hostname = hostname
+        self.queue = queue
+        self.task = task
+        self._context = context
+
+    def __repr__(self) -> str:
+        index = "" if self.map_index == UNMAPPED else f"[{self.map_index}]"
+        return f"<TaskInstance {self.dag_id}.{self.task_id}{index} of {self.run_id}, try {self.try_number}>"
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether this is one of several instances of a mapped task."""
+        return self.map_index != UNMAPPED
+
+    def get_template_context(self) -> Context:
+        """The context of this run."""
+        if self._context is None:
+            from outboard.sdk.context import get_current_context
+
+            return get_current_context()
+        return self._context
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Store an XCom of this task, for other tasks to pull.
+
+        Raises:
+            SerializationError: the value has no encoding; the path to the offending part is in the error.
+        """
+        client.current().set_xcom(key, value, *self._address())
+
+    async def axcom_push(self, key: str, value: Any) -> None:
+        """`xcom_push` for coroutines."""
+        current = client.current()
+        await current.in_thread(current.set_xcom, key, value, *self._address())
+
+    def xcom_pull(
+        self,
+        task_ids: str | Iterable[str] | None = None,
+        dag_id: str | None = None,
+        key: str = XCOM_RETURN_KEY,
+        include_prior_dates: bool = False,
+        *,
+        map_indexes: int | Iterable[int] | None = _NOT_GIVEN,
+        default: Any = None,
+        run_id: str | None = None,
+    ) -> Any:
+        """XComs that tasks have pushed.
+
+        Args:
+            task_ids: one task, or several; this one when None.
+            dag_id: their Dag; this one when None.
+            key: the XComs' key; ``"return_value"`` is what tasks return.
+            include_prior_dates: whether XComs of earlier runs count when this run has none.
+            map_indexes: which instances of a mapped task, one or several; None for a task that is not mapped.
+            default: what stands for a missing XCom.
+            run_id: their run; this one when None.
+
+        Returns:
+            The value, or a list of them in the order of the tasks (and of the indexes) when several were asked for.
+        """
+        several, tasks, indexes = self._targets(task_ids, map_indexes)
+        run, dag = run_id or self.run_id, dag_id or self.dag_id
+        values = []
+        for task_id in tasks:
+            for index in indexes:
+                _, value = client.current().get_xcom(key, dag, run, task_id, index, include_prior_dates)
+                values.append(default if value is None else value)
+        return values if several else values[0]
+
+    async def axcom_pull(
+        self,
+        task_ids: str | Iterable[str] | None = None,
+        dag_id: str | None = None,
+        key: str = XCOM_RETURN_KEY,
+        include_prior_dates: bool = False,
+        *,
+        map_indexes: int | Iterable[int] | None = _NOT_GIVEN,
+        default: Any = None,
+        run_id: str | None = None,
+    ) -> Any:
+        """`xcom_pull` for coroutines."""
+        return await client.current().in_thread(
+            self.xcom_pull,
+            task_ids,
+            dag_id,
+            key,
+            include_prior_dates,
+            map_indexes=map_indexes,
+            default=default,
+            run_id=run_id,
+        )
+
+    def pull_argument(self, task_id: str, key: str) -> tuple[bool, Any]:
+        """Whether the XCom that an argument refers to exists, and its value; for `TaskDefinition.bind`."""
+        return client.current().get_xcom(key, self.dag_id, self.run_id, task_id, None, False)
+
+    def _address(self) -> tuple[str, str, str, int | None]:
+        return self.dag_id, self.run_id, self.task_id, self.map_index if self.is_mapped else None
+
+    def _targets(
+        self, task_ids: str | Iterable[str] | None, map_indexes: int | Iterable[int] | None
+    ) -> tuple[bool, list[str], list[int | None]]:
+        # Whether a list was asked for, the tasks, and the indexes.
+        several = True
+        if map_indexes is _NOT_GIVEN or map_indexes is None or isinstance(map_indexes, int):
+            several = False
+            indexes = [map_indexes if isinstance(map_indexes, int) and map_indexes != UNMAPPED else None]
+        else:
+            indexes = list(map_indexes)
+        if task_ids is None or isinstance(task_ids, str):
+            return several, [task_ids or self.task_id], indexes
+        return True, list(task_ids), indexes
