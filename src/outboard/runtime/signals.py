@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable
     from types import FrameType
-else:
-    import _signal  # the module around it loads enum
 
     from outboard.comms.interrupts import Interrupts
+else:
+    import _signal  # the module around it loads enum
 
 __all__ = ("EXIT_PEER_LOST", "GROUP_GRACE", "Signals", "leave_without_supervisor", "lifeline")
 

@@ -31,6 +31,9 @@ def build_context(details: StartupDetails, definition: TaskDefinition) -> Contex
         max_tries=details.ti_context.max_tries,
         map_index=ti.map_index,
         start_date=details.ti_context.start_date or details.start_date,
+        dag_version_id=ti.dag_version_id,
+        hostname=ti.hostname,
+        queue=ti.queue,
         task=definition,
     )
     context: dict[str, Any] = {

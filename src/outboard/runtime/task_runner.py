@@ -66,7 +66,7 @@ def _run(details: StartupDetails, modules: Sequence[str], channel: Channel, logs
     context = build_context(details, definition)
     push_context(context)
     try:
-        result = _call(definition, context, client, signals)
+        result = _call(definition, context, signals)
     finally:
         pop_context()
     _push_result(details, definition, result, client)
@@ -81,13 +81,8 @@ def _find(loaded: Sequence[Declarations], dag_id: str, task_id: str) -> TaskDefi
     return None
 
 
-def _call(definition: TaskDefinition, context: Context, client: ChannelClient, signals: Signals) -> Any:
-    dag_id, run_id = context["ti"].dag_id, context["ti"].run_id
-
-    def pull(task_id: str, key: str) -> tuple[bool, Any]:
-        return client.get_xcom(key, dag_id, run_id, task_id, None, False)
-
-    args, kwargs = definition.bind(context, pull)
+def _call(definition: TaskDefinition, context: Context, signals: Signals) -> Any:
+    args, kwargs = definition.bind(context, context["ti"].pull_argument)
     if not definition.is_coroutine:
         return definition.python_callable(*args, **kwargs)
     from outboard.runtime import coroutine_body  # anyio is only for those who await
