@@ -34,10 +34,7 @@ def test_every_import_points_down() -> None:
     run(TOOLS / "lint-imports", "--no-cache")
 
 
-GENERATORS = sorted(
-    path.stem
-    for path in (ROOT / "src" / "outboard" / "_tools").glob("gen_*.py")
-)
+GENERATORS = sorted(path.stem for path in (ROOT / "src" / "outboard" / "_tools").glob("gen_*.py"))
 
 
 @pytest.mark.parametrize("generator", GENERATORS)

@@ -152,4 +152,5 @@ def test_an_answer_that_is_no_greeting_is_a_protocol_error_with_its_own_exit_cod
         child.write(encode_frame(0, encode_body(m.OKResponse(ok=True))))
         assert child.serve() is None
         assert child.process.wait(30) == 70
-    assert any("the first message is StartupDetails or DagFileParseRequest" in event for event in child.logged())
+        assert child.process.stderr is not None
+        assert b"the first message is StartupDetails or DagFileParseRequest" in child.process.stderr.read()

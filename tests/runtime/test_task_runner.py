@@ -174,7 +174,7 @@ def test_an_exception_is_logged_and_leads_to_the_retry_decision(
     assert report.state == state
     [record] = [r for r in child.records if "exception" in r]
     assert record["exception"][0]["exc_value"] == logged
-    assert [frame["name"] for frame in record["exception"][0]["frames"]][0] == "body"
+    assert record["exception"][0]["frames"][0]["name"] == "body"
     assert child.process.returncode == 0
 
 
@@ -190,14 +190,34 @@ def test_a_result_that_cannot_be_serialised_names_its_path(tmp_path: Path) -> No
     assert any("return_value.rows[1]" in event for event in child.logged())
 
 
-def test_an_upstream_result_that_is_missing_fails_the_task(tmp_path: Path) -> None:
-    text = (
-        f"{HEAD}\n@dag\ndef example():\n    @task\n    def first():\n        return 1\n"
-        "    @task\n    def body(value):\n        return value\n    body(first())\nexample()\n"
-    )
-    report, child = run(tmp_path, text, {"GetXCom": lambda r: m.XComResult(key=r.key, value=None)})
+UPSTREAM = (
+    HEAD
+    + """
+@dag
+def example():
+    @task
+    def first():
+        pass
+    @task
+    def body(value):
+        return repr(value)
+    body(first()%s)
+example()
+"""
+)
+
+
+def test_an_upstream_task_that_returned_nothing_gives_none(tmp_path: Path) -> None:
+    _, child = run(tmp_path, UPSTREAM % "", {"GetXCom": lambda r: m.XComResult(key=r.key, value=None)})
+    assert child.requests[1].value == "None"
+
+
+def test_an_upstream_output_that_is_missing_fails_the_task_and_is_named(tmp_path: Path) -> None:
+    report, child = run(tmp_path, UPSTREAM % "['rows']", {"GetXCom": lambda r: m.XComResult(key=r.key, value=None)})
     assert report.state == "failed"
-    assert any("first" in repr(r.get("exception")) for r in child.records)
+    [record] = [r for r in child.records if "exception" in r]
+    assert "'first'" in record["exception"][0]["exc_value"]
+    assert "'rows'" in record["exception"][0]["exc_value"]
 
 
 # ── what a task says ──────────────────────────────────────────────────────────────────────────────────────────────────

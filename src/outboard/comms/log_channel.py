@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 
-from outboard.errors import ChannelError
+from outboard.errors import ChannelError, ProtocolError
 from outboard.protocol.log_records import encode_line
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ class LogChannel:
             return
         try:
             sink(record)
-        except (OSError, ChannelError):
+        except (OSError, ChannelError, ProtocolError):
             # A forked copy cannot use its parent's channel, but that says nothing about the parent's.
             self._lost = True
             _to_stderr(record)
@@ -93,7 +93,7 @@ def line_sink(fd: int, interrupts: Interrupts) -> Callable[[dict[str, object]], 
 
 
 def _to_stderr(record: dict[str, object]) -> None:
-    try:
+    try:  # noqa: SIM105  # contextlib is not the child's to load
         os.write(STDERR, encode_line(record))
-    except OSError:  # noqa: SIM105  # contextlib is not the child's to load
+    except OSError:
         pass  # stderr is gone as well: there is nobody left to tell

@@ -7,21 +7,7 @@ from __future__ import annotations
 
 import _socket
 
-from outboard.errors import UsageError
-
-__all__ = ("dial", "parse_address")
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Read ``host:port``, where host is an IPv4 address, an IPv6 address in brackets, or a name.
-
-    Raises:
-        UsageError: the text has another form.
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(f"{text!r} is no address: HOST:PORT is wanted, such as 127.0.0.1:45678")
-    return host.strip("[]"), int(port)
+__all__ = ("dial",)
 
 
 def dial(address: tuple[str, int]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from outboard.comms.sockets import parse_address
 from outboard.errors import UsageError
 
 TYPE_CHECKING = False
@@ -70,8 +69,20 @@ def _invocation(values: dict[str, str]) -> Invocation:
     if given == {"--metadata"}:
         return Invocation(METADATA)
     if given == {"--comm", "--logs"}:
-        return Invocation(SOCKETS, parse_address(values["--comm"]), parse_address(values["--logs"]))
+        return Invocation(SOCKETS, _address(values["--comm"]), _address(values["--logs"]))
     if len(given) == 1:
         missing = "--logs" if "--comm" in given else "--comm"
         raise UsageError(f"--comm and --logs belong together: {missing} is missing")
     raise UsageError(f"{' and '.join(sorted(given))} do not go together")
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Read ``host:port``, where host is an IPv4 address, an IPv6 address in brackets, or a name.
+
+    Raises:
+        UsageError: the text has another form.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"{text!r} is no address: HOST:PORT is wanted, such as 127.0.0.1:45678")
+    return host.strip("[]"), int(port)

@@ -11,7 +11,8 @@ import sys
 from _thread import allocate_lock
 from datetime import datetime, timezone
 
-from outboard.protocol.log_records import make_record, parse_namespace_levels, passes
+from outboard.protocol.log_records import level_of, make_record, parse_namespace_levels, passes
+from outboard.runtime.own_frames import is_machinery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ STDOUT_LOGGER, STDERR_LOGGER = "task.stdout", "task.stderr"
 # Characters of a line without an end that are kept before they are sent as a record of their own.
 MAX_LINE = 64 * 1024
 
-# Frames of ours stand in every traceback and tell an author nothing.
-OWN_FRAMES = "outboard/"
-
 
 class Logs:
     """Builds records, drops those below the configured level, and passes the rest on.
@@ -49,7 +47,7 @@ class Logs:
 
     def __init__(self, channel: LogChannel, environment: Mapping[str, str]) -> None:
         self._channel = channel
-        self.default_level = environment.get(LEVEL_VARIABLE) or DEFAULT_LEVEL
+        self.default_level = level_of(environment.get(LEVEL_VARIABLE, DEFAULT_LEVEL)) or DEFAULT_LEVEL
         self.namespace_levels: dict[str, str] = {}
         self._writers: list[LineWriter] = []
         text = environment.get(NAMESPACE_LEVELS_VARIABLE)
@@ -61,8 +59,8 @@ class Logs:
     def emit(
         self, level: str, event: object, logger: str = RUNTIME_LOGGER, extra: Mapping[str, object] | None = None
     ) -> None:
-        """Send one record, unless its level is below what is configured for its logger."""
-        if passes(level, logger, self.default_level, self.namespace_levels):
+        """Send one record, unless its level (in any spelling) is below what is configured for its logger."""
+        if passes(level_of(level) or DEFAULT_LEVEL, logger, self.default_level, self.namespace_levels):
             self._channel.emit(make_record(event, level, logger, datetime.now(timezone.utc), extra))
 
     def exception(self, event: str, error: BaseException, logger: str = "task") -> None:
@@ -191,7 +189,7 @@ def _frames(traceback: TracebackType | None) -> list[dict[str, object]]:
     frames: list[dict[str, object]] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(OWN_FRAMES):
+        if not is_machinery(code.co_filename):
             frames.append({"filename": code.co_filename, "lineno": traceback.tb_lineno, "name": code.co_name})
         traceback = traceback.tb_next
     return frames
@@ -207,7 +205,7 @@ def _when_imported(callbacks: dict[str, Callable[[], None]]) -> None:
             callback()
         else:
             waiting[name] = callback
-    sys.meta_path.insert(0, _ImportWatcher(waiting))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _ImportWatcher(waiting))
 
 
 class _ImportWatcher:

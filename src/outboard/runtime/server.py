@@ -19,7 +19,7 @@ import atexit
 import os
 import sys
 
-from outboard.comms import sockets, stdio
+from outboard.comms import stdio
 from outboard.comms.channel import Channel
 from outboard.comms.log_channel import LogChannel, line_sink
 from outboard.errors import PeerLostError, RemoteProtocolError, ServerError, UsageError
@@ -105,6 +105,8 @@ def _connect(asked: Invocation) -> tuple[Channel, Callable[[dict[str, object]], 
     if asked.comm is None or asked.logs is None:
         reading, writing = stdio.claim()
         return Channel(reading, writing), None, lifeline(writing)
+    from outboard.comms import sockets  # tasks under stdio need none
+
     # The records' socket first: whatever goes wrong with the other one can then be told.
     lines = sockets.dial(asked.logs)
     frames = sockets.dial(asked.comm)
@@ -147,7 +149,7 @@ def _leave(code: int, asked: Invocation | None = None) -> NoReturn:
     try:
         threading = sys.modules.get("threading")
         if threading is not None:
-            threading._shutdown()  # type: ignore[attr-defined]
+            threading._shutdown()
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream is not None:

@@ -52,7 +52,7 @@ def build_context(details: StartupDetails, definition: TaskDefinition) -> Contex
         context.update(_dated(run.logical_date))
         context["data_interval_start"] = run.data_interval_start
         context["data_interval_end"] = run.data_interval_end
-    return Context(context)  # type: ignore[typeddict-item]
+    return Context(context)  # type: ignore[misc,no-any-return]
 
 
 def _dated(logical_date: datetime) -> dict[str, object]:
