@@ -74,7 +74,7 @@ class Manifest:
     def to_json(self) -> bytes:
         """The manifest as UTF-8 JSON text: the same bytes for the same manifest."""
         document = {"manifest_version": MANIFEST_VERSION, **attrs.asdict(self)}
-        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+        return json.dumps(document, indent=2, ensure_ascii=False).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:

@@ -1,0 +1,130 @@
+"""What an author's code finds in a bundle's process. Each test packs a file that tells, and asks it to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from outboard.bundle import packer
+from outboard.bundle.compiler import Unit, compile_units
+
+if TYPE_CHECKING:
+    from outboard.bundle.target import Target
+
+# Takes the runtime's place: does the import that it would do, and lets the author's code tell.
+STAND_IN = b"""
+def main(arguments, bundle):
+    import importlib, json, os
+    told = importlib.import_module(bundle.modules[0]).tell()
+    os.write(1, json.dumps(told).encode())
+    os._exit(0)
+"""
+
+
+@pytest.fixture
+def told(here: Target, tmp_path: Path):
+    """Run an author's file in the process of its bundle, and return what its function ``tell`` returns."""
+
+    def run(text: str, name: str = "tasks.py") -> object:
+        source = tmp_path / name
+        source.write_text(text)
+        bundle = tmp_path / "bundle"
+        sketch = with_module(packer.draft(source, here), "outboard.runtime.server", STAND_IN)
+        packer.write(sketch, bundle, ["some_dag"])
+        done = subprocess.run([bundle, "an", "argument"], capture_output=True, text=True, timeout=60, check=False)
+        assert done.stderr == ""
+        return json.loads(done.stdout)
+
+    return run
+
+
+def with_module(sketch: packer.Draft, name: str, text: bytes) -> packer.Draft:
+    (code,) = compile_units(Path(sys.executable), [Unit("stand_in.py", text)])
+    codes = [code if module.name == name else old for module, old in zip(sketch.modules, sketch.codes, strict=True)]
+    return attrs.evolve(sketch, codes=tuple(codes))
+
+
+def test_the_arguments_are_those_of_the_command_line(told, tmp_path: Path) -> None:
+    assert told("import sys\ndef tell(): return sys.argv") == [str(tmp_path / "bundle"), "an", "argument"]
+
+
+def test_the_prefix_is_the_environments_and_its_packages_can_be_imported(told, here: Target) -> None:
+    text = "import sys\ndef tell():\n    import attrs\n    return [sys.prefix, sys.exec_prefix, attrs.__name__]"
+    assert told(text) == [str(here.prefix), str(here.prefix), "attrs"]
+
+
+def test_exit_and_quit_are_there_as_in_any_script(told) -> None:
+    text = """
+def tell():
+    found = []
+    for leave in (exit, quit):
+        try:
+            leave(3)
+        except SystemExit as error:
+            found.append([error.code, repr(leave)])
+    return found
+"""
+    assert told(text) == [[3, "Use exit() to exit"], [3, "Use quit() to exit"]]
+
+
+def test_a_module_knows_its_file_name_and_loader(told, tmp_path: Path) -> None:
+    text = "def tell(): return [__file__, __name__, __spec__.name, type(__loader__).__name__]"
+    assert told(text) == [f"{tmp_path}/bundle/tasks.py", "tasks", "tasks", "Importer"]
+
+
+def test_a_traceback_shows_the_authors_lines_and_ours(told) -> None:
+    text = """
+import traceback
+from outboard import errors
+
+def fails():
+    raise errors.InvalidMessageError(*[])  # the author's line
+
+def tell():
+    try:
+        fails()
+    except TypeError:
+        return traceback.format_exc()
+"""
+    shown = told(text)
+    assert 'File "tasks.py", line 6, in fails' in shown
+    assert "raise errors.InvalidMessageError(*[])  # the author's line" in shown
+
+
+def test_inspect_finds_the_source_of_the_authors_functions_and_of_ours(told) -> None:
+    text = """
+import inspect
+from outboard.errors import UsageError
+
+def tell():
+    return [inspect.getsource(tell), inspect.getsource(UsageError)]
+"""
+    author, ours = told(text)
+    assert author.startswith("def tell():")
+    assert ours.startswith("class UsageError(OutboardError):")
+
+
+def test_a_file_with_a_declared_encoding_shows_its_source(told) -> None:
+    text = "# coding: utf-8\nimport inspect\ndef tell():\n    return inspect.getsource(tell)  # größe"
+    assert "größe" in told(text)
+
+
+def test_a_spawned_child_of_the_author_can_import_the_module(told) -> None:
+    """multiprocessing's spawn starts a fresh interpreter and hands it sys.path: the bundle itself is on it."""
+    text = """
+import multiprocessing
+
+def double(number):
+    return number * 2
+
+def tell():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(double, [1, 2, 3])
+"""
+    assert told(text) == [2, 4, 6]

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from outboard.bundle.compiler import Unit, compile_units
+from outboard.bundle.entry import PORTABLE_FIRST_LINE, executable_head
+
+PYTHON = Path(sys.executable)
+TAG = sys.hexversion >> 16
+
+# Stands in for the real bootstrap, to see what it would get.
+BOOTSTRAP = b"def start(file, payload):\n    import sys; print(file, payload['words'], sys.argv[2:]); sys.exit(5)\n"
+
+
+def head(interpreter: Path, *, first_line: int = PORTABLE_FIRST_LINE, tag: int = TAG) -> bytes:
+    (bootstrap,) = compile_units(PYTHON, [Unit("bootstrap.py", BOOTSTRAP)])
+    return executable_head(interpreter, tag, {"bootstrap": bootstrap, "words": "the payload"}, first_line=first_line)
+
+
+def run(path: Path, content: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path.write_bytes(content)
+    path.chmod(0o755)
+    return subprocess.run([path, *arguments], capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize("first_line", [255, 0], ids=["the interpreter itself", "through the shell"])
+def test_the_system_starts_it_with_its_own_path_the_payload_and_the_arguments(tmp_path: Path, first_line: int) -> None:
+    bundle = tmp_path / "bundle"
+    done = run(bundle, head(PYTHON, first_line=first_line) + b"\0more\0", "--stdio", "it's $HOME `x`")
+    assert (done.returncode, done.stderr) == (5, "")
+    assert done.stdout == f"""{bundle} the payload ['--stdio', "it's $HOME `x`"]\n"""
+
+
+def test_a_first_line_within_the_limit_names_the_interpreter_and_one_byte_less_takes_the_shell() -> None:
+    line, _, _ = head(PYTHON, first_line=255).partition(b"\n")
+    assert line.startswith(f"#!{PYTHON} -ISc".encode())
+    assert head(PYTHON, first_line=len(line)).startswith(line)
+    assert head(PYTHON, first_line=len(line) - 1).startswith(b"#!/bin/sh\nexec ")
+
+
+@pytest.mark.parametrize("name", ["with a space", "tab\there", 'quote\'d "twice"', "$HOME", "ü" * 60, "x" * 120])
+def test_an_interpreter_whose_path_no_first_line_can_carry_still_runs_it(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    interpreter = folder / "python"
+    interpreter.symlink_to(PYTHON.resolve())
+    done = run(tmp_path / "bundle", head(interpreter))
+    assert (done.returncode, done.stderr) == (5, "")
+
+
+def test_the_shell_is_replaced_so_that_signals_reach_the_task(tmp_path: Path) -> None:
+    """Airflow signals the process that it started, and no group."""
+    assert b'exec "$0"' not in head(PYTHON, first_line=0)
+    assert head(PYTHON, first_line=0).splitlines()[1].startswith(b"exec ")
+
+
+def test_another_python_in_the_place_of_the_right_one_is_told_apart_and_named(tmp_path: Path) -> None:
+    done = run(tmp_path / "bundle", head(PYTHON, tag=0x0307))
+    assert done.returncode == 1
+    running = ".".join(map(str, sys.version_info[:3]))
+    assert done.stderr.strip() == (
+        f"this bundle was packed for Python 3.7 at {PYTHON}; pack it again: that is now Python {running}"
+    )

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from outboard.bundle.inline_metadata import InlineMetadata, read
+from outboard.errors import UsageError
+
+BLOCK = """\
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "pandas==2.3.3",
+#
+#   "vega_datasets",  # real data
+# ]
+# ///
+import pandas
+"""
+
+
+def test_a_block_gives_its_interpreter_and_its_requirements_in_order() -> None:
+    assert read(BLOCK, "weather.py") == InlineMetadata(
+        requires_python=">=3.11", dependencies=("pandas==2.3.3", "vega_datasets")
+    )
+
+
+def test_line_ends_of_windows_make_no_difference() -> None:
+    assert read(BLOCK.replace("\n", "\r\n"), "weather.py") == read(BLOCK, "weather.py")
+
+
+def test_a_block_may_stand_below_other_text() -> None:
+    assert read('"""A Dag."""\n' + BLOCK, "weather.py") == read(BLOCK, "weather.py")
+
+
+def test_an_empty_block_asks_for_an_environment_with_nothing_in_it() -> None:
+    assert read("# /// script\n# ///\n", "weather.py") is None  # the standard's grammar wants one line at least
+    assert read("# /// script\n#\n# ///\n", "weather.py") == InlineMetadata()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "import pandas\n", "# /// script\n# dependencies = []\n", "# /// other\n# dependencies = 3\n# ///\n"],
+    ids=["empty", "plain", "never closed", "another kind"],
+)
+def test_a_file_without_a_script_block_has_no_metadata(text: str) -> None:
+    assert read(text, "weather.py") is None
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("# dependencies = [", "not TOML"),
+        ("# dependencies = 'pandas'", "must be a list"),
+        ("# dependencies = [3]", "3 is not a requirement"),
+        ("# dependencies = ['--index-url=x']", "is not a requirement"),
+        ("# requires-python = 3.11", "must be text"),
+    ],
+)
+def test_a_block_that_says_something_else_is_refused_with_the_files_name(block: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        read(f"# /// script\n{block}\n# ///\n", "weather.py")
+    assert str(caught.value).startswith("weather.py")
+
+
+def test_two_blocks_are_refused() -> None:
+    with pytest.raises(UsageError, match="2 blocks"):
+        read(BLOCK + BLOCK, "weather.py")

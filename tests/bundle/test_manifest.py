@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from outboard.bundle.manifest import Manifest, SourceFile, metadata
+from outboard.errors import BundleError
+
+MANIFEST = Manifest(
+    name="weather",
+    digest="ab" * 32,
+    dag_ids=("weather", "größe"),
+    sources=(SourceFile(module="weather", file="weather.py", sha256="cd" * 32),),
+    outboard_version="0.1.0",
+    python_version="3.11",
+    interpreter="/env/bin/python",
+    environment="/env",
+    vendored=("msgpack",),
+)
+
+
+def test_a_manifest_survives_its_json() -> None:
+    assert Manifest.from_json(MANIFEST.to_json()) == MANIFEST
+
+
+def test_the_json_has_no_date_and_is_the_same_each_time() -> None:
+    assert MANIFEST.to_json() == MANIFEST.to_json()
+    assert "größe".encode() in MANIFEST.to_json()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"[]", b"{}", b'{"manifest_version": 1}', b'{"manifest_version": 1, "sources": [{}]}', b"\xff"],
+)
+def test_what_is_no_manifest_is_refused(text: bytes) -> None:
+    with pytest.raises(BundleError, match="manifest"):
+        Manifest.from_json(text)
+
+
+def test_a_manifest_of_another_version_is_refused_by_its_number() -> None:
+    document = json.loads(MANIFEST.to_json()) | {"manifest_version": 9}
+    with pytest.raises(BundleError, match="version 9"):
+        Manifest.from_json(json.dumps(document).encode())
+
+
+def test_the_trailers_metadata_holds_the_dag_ids_and_the_schema_date_and_nothing_else() -> None:
+    assert json.loads(metadata(["weather", "a.b-c"])) == {
+        "dags": {"weather": {}, "a.b-c": {}},
+        "sdk": {"supervisor_schema_version": "2026-06-16"},
+    }
+
+
+def test_the_trailers_metadata_has_no_escape_that_yaml_reads_otherwise() -> None:
+    """JSON writes a character above the basic plane as two escapes, which YAML takes for two broken characters."""
+    assert b"\\u" not in metadata(["größe", "\N{GRINNING FACE}"])
