@@ -132,7 +132,7 @@ def _dispatch(greeting: Message, bundle: Bundle, channel: Channel, logs: Logs, s
     if type(greeting).__name__ == messages.PARSE_GREETING:
         from outboard.runtime import dag_parser
 
-        return dag_parser.run(greeting, bundle.modules, channel)  # type: ignore[arg-type]
+        return dag_parser.run(greeting, bundle.modules, channel, logs)  # type: ignore[arg-type]
     from outboard.runtime import task_runner
 
     return task_runner.run(greeting, bundle.modules, channel, logs, signals)  # type: ignore[arg-type]

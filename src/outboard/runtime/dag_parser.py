@@ -1,0 +1,104 @@
+"""Which Dags the bundle holds: the answer to a ``DagFileParseRequest``.
+
+No task's body runs here. A file or a Dag that is broken costs the others nothing: its error goes into the answer beside them.
+"""
+
+from __future__ import annotations
+
+import os
+
+from outboard.protocol import messages as m
+from outboard.runtime import author_file
+from outboard.runtime.dag_serde import serialize_dag
+from outboard.sdk.client import use
+from outboard.sdk.exceptions import AirflowException, DuplicateTaskIdFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from outboard.comms.channel import Channel
+    from outboard.protocol.messages import DagFileParseRequest, DagFileParsingResult
+    from outboard.runtime.author_file import AuthorError
+    from outboard.runtime.logs import Logs
+    from outboard.sdk.dag import DAG
+    from outboard.sdk.registry import Declarations
+
+__all__ = ("HANDLERS_LOGGER", "parse", "run")
+
+HANDLERS_LOGGER = "outboard.handlers"
+
+
+def run(request: DagFileParseRequest, modules: Sequence[str], channel: Channel, logs: Logs) -> DagFileParsingResult:
+    """Load the author's modules and answer. They may ask for variables and connections meanwhile.
+
+    No released message can say which handlers of stub tasks a bundle has. So that goes out before the answer as a log
+    record of the logger `HANDLERS_LOGGER` whose extra ``handlers`` maps the ids of Dags to lists of task ids.
+
+    Args:
+        request: the greeting.
+        modules: the author's modules, importable by these names.
+        channel: to the supervisor.
+        logs: where the handlers are named.
+    """
+    from outboard.runtime.client import ChannelClient
+
+    use(ChannelClient(channel))
+    loaded, failed = author_file.load_each(modules)
+    handlers: dict[str, list[str]] = {}
+    for declarations in loaded:
+        for handler in declarations.handlers:
+            handlers.setdefault(handler.dag_id, []).append(handler.task_id)
+    if handlers:
+        logs.emit("info", "handlers of stub tasks", HANDLERS_LOGGER, {"handlers": handlers})
+    return parse(request, loaded, failed)
+
+
+def parse(
+    request: DagFileParseRequest, loaded: Sequence[Declarations], failed: Sequence[AuthorError] = ()
+) -> DagFileParsingResult:
+    """The answer for what was loaded and what was not.
+
+    Errors stand under the file that was asked for, relative to the folder it came from, since that is the file that the
+    supervisor knows; which of the author's files they are in, they say themselves.
+    """
+    errors = [error.report for error in failed]
+    dags = []
+    seen: dict[str, str] = {}
+    for declarations in loaded:
+        problems = {id(dag): error for dag, error in declarations.problems()}
+        for dag in declarations.dags:
+            error = problems.get(id(dag)) or _taken(dag, seen, declarations.file)
+            if error is not None:
+                errors.append(f"{type(error).__name__}: {error}")
+                continue
+            seen[dag.dag_id] = declarations.file
+            dags.append(_serialized(dag, request))
+        if not declarations.dags and not declarations.handlers:
+            errors += [_never_called(name, declarations.file) for name in declarations.uncalled]
+    return m.DagFileParsingResult(
+        fileloc=request.file,
+        serialized_dags=dags,
+        import_errors={_relative(request): "\n\n".join(errors)} if errors else None,
+    )
+
+
+def _serialized(dag: DAG, request: DagFileParseRequest) -> m.LazyDeserializedDAG:
+    data = serialize_dag(dag)
+    data["dag"]["fileloc"] = request.file
+    data["dag"]["relative_fileloc"] = _relative(request)
+    return m.LazyDeserializedDAG(data=data)
+
+
+def _taken(dag: DAG, seen: dict[str, str], file: str) -> AirflowException | None:
+    if dag.dag_id not in seen:
+        return None
+    return DuplicateTaskIdFound(f"two Dags have the id {dag.dag_id!r}: one in {seen[dag.dag_id]}, one in {file}")
+
+
+def _never_called(name: str, file: str) -> str:
+    return f"{file} declares no Dag: {name} is under @dag, but is never called; add the line {name}()"
+
+
+def _relative(request: DagFileParseRequest) -> str:
+    return os.path.relpath(request.file, request.bundle_path)
