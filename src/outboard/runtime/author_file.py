@@ -1,0 +1,97 @@
+"""Loading what the author wrote: importing its modules, and telling the author's mistakes from ours.
+
+Whoever prepared the process (the bundle's bootstrap) has put the modules on ``sys.path``; this module knows their names only.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from outboard.errors import LoadError
+from outboard.runtime.own_frames import is_machinery
+from outboard.sdk.dag import take_registered
+from outboard.sdk.registry import Declarations, collect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+__all__ = ("AuthorError", "import_author_module", "load", "load_each")
+
+
+class AuthorError(LoadError):
+    """Executing an author's module raised an exception, which is the cause.
+
+    Attributes:
+        module: the module's name.
+        report: the traceback as text, trimmed to what is not outboard's own.
+    """
+
+    def __init__(self, module: str, error: BaseException) -> None:
+        last = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        super().__init__(f"the file {module!r} cannot be loaded: {last}")
+        self.module = module
+        self.report = _report(error)
+
+
+def load(modules: Sequence[str]) -> list[Declarations]:
+    """What each of the modules declares.
+
+    Raises:
+        AuthorError: the first module that cannot be loaded.
+    """
+    return [import_author_module(module) for module in modules]
+
+
+def load_each(modules: Sequence[str]) -> tuple[list[Declarations], list[AuthorError]]:
+    """What the modules declare that can be loaded, and why the others cannot."""
+    loaded: list[Declarations] = []
+    failed: list[AuthorError] = []
+    for module in modules:
+        try:
+            loaded.append(import_author_module(module))
+        except AuthorError as error:
+            failed.append(error)
+    return loaded, failed
+
+
+def import_author_module(module: str) -> Declarations:
+    """Import one module by its dotted name and collect what it declares.
+
+    Raises:
+        AuthorError: it raised an exception; SystemExit counts, since a file that calls ``sys.exit`` cannot be loaded.
+    """
+    take_registered()  # what a module that failed has left
+    try:
+        __import__(module)
+    except (Exception, SystemExit) as error:
+        raise AuthorError(module, error) from error
+    return collect(vars(sys.modules[module]))
+
+
+def _report(error: BaseException) -> str:
+    import traceback
+
+    trimmed = traceback.TracebackException(type(error), error, _authors_part(error.__traceback__), compact=True)
+    _trim_chain(trimmed)
+    return "".join(trimmed.format()).rstrip()
+
+
+def _trim_chain(report: object) -> None:
+    # The cause and the context of an exception have tracebacks of their own.
+    for linked in (getattr(report, "__cause__", None), getattr(report, "__context__", None)):
+        if linked is not None:
+            linked.stack[:] = [frame for frame in linked.stack if not is_machinery(frame.filename)]
+            _trim_chain(linked)
+
+
+def _authors_part(trace: TracebackType | None) -> TracebackType | None:
+    if trace is None:
+        return None
+    rest = _authors_part(trace.tb_next)
+    if is_machinery(trace.tb_frame.f_code.co_filename):
+        return rest
+    from types import TracebackType
+
+    return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
