@@ -24,27 +24,32 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: the text is no such duration.
     """
-    sign = -1 if text[:1] == "-" else 1
-    date, has_time, time = text.lstrip("+-").partition("T")
-    if date[:1] != "P" or (has_time and not time) or date + time == "P":
-        raise ValueError(f"{text!r} is no ISO 8601 duration")
-    return sign * (_sum(date[1:], "WD", text) + _sum(time, "HMS", text))
+    unsigned = text[1:] if text[:1] in ("+", "-") else text
+    date, has_time, time = unsigned.partition("T")
+    try:
+        if date[:1] != "P" or (has_time and not time) or unsigned == "P":
+            raise ValueError(text)
+        span = _sum(date[1:], "WD") + _sum(time, "HMS")
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no ISO 8601 duration of days, hours, minutes and seconds") from None
+    return -span if text[0] == "-" else span
 
 
-def _sum(part: str, units: str, text: str) -> timedelta:
+def _sum(part: str, units: str) -> timedelta:
+    """The sum of ``"1H30M"``, whose units must come in the order of `units`."""
     total = timedelta()
     number = ""
     for character in part:
         if character in "0123456789.,":
             number += character
         elif character in units and number:
-            total += timedelta(seconds=1) * _UNITS[character] * _number(number)
+            total += timedelta(seconds=_UNITS[character]) * _number(number)
             units = units[units.index(character) + 1 :]
             number = ""
         else:
-            raise ValueError(f"{text!r} is no ISO 8601 duration")
+            raise ValueError(part)
     if number:
-        raise ValueError(f"{text!r} is no ISO 8601 duration: a number without its unit")
+        raise ValueError(part)
     return total
 
 

@@ -36,16 +36,42 @@ def packb(value: object) -> bytes:
 
 
 def unpackb(data: Buffer) -> object:
-    """Decode exactly one value.
+    """Decode exactly one value. Maps with arrays as keys come back with tuples as keys.
 
     Raises:
         RemoteProtocolError: the data is not msgpack, is cut short, or goes on behind the value.
     """
     try:
-        value: object = msgpack.unpackb(data, timestamp=3, strict_map_key=False)
+        value: object = msgpack.unpackb(data, timestamp=3, strict_map_key=False, ext_hook=_extension)
+    except TypeError:
+        return _unpack_odd_keys(data)
     except _UNPACK_ERRORS as error:
         raise RemoteProtocolError(f"a frame's payload is not one msgpack value: {_reason(error)}") from error
     return value
+
+
+def _unpack_odd_keys(data: Buffer) -> object:
+    # Only the one message with such a key is of no use; refusing the payload would end the whole exchange.
+    try:
+        value: object = msgpack.unpackb(
+            data, timestamp=3, strict_map_key=False, ext_hook=_extension, object_pairs_hook=_map
+        )
+    except _UNPACK_ERRORS as error:
+        raise RemoteProtocolError(f"a frame's payload is not one msgpack value: {_reason(error)}") from error
+    return value
+
+
+def _map(pairs: list[tuple[object, object]]) -> dict[object, object]:
+    return {_key(key): value for key, value in pairs}
+
+
+def _key(key: object) -> object:
+    return tuple(map(_key, key)) if isinstance(key, list) else key
+
+
+def _extension(code: int, data: bytes) -> object:
+    # ExtType itself refuses the negative codes, which msgpack keeps for later use.
+    return tuple.__new__(msgpack.ExtType, (code, data))
 
 
 def _reason(error: BaseException) -> str:
