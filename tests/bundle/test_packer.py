@@ -199,7 +199,7 @@ def test_an_output_that_cannot_be_written_leaves_nothing_behind(here: Target, tm
     (tmp_path / "taken").mkdir()
     with pytest.raises(BundleError, match="taken cannot be written"):
         packer.pack(HELLO, tmp_path / "taken", here, lambda bundle: ["hello"])
-    with pytest.raises(BundleError, match="No such file"):
+    with pytest.raises(UsageError, match="there is no folder"):
         packer.pack(HELLO, tmp_path / "missing" / "hello", here, lambda bundle: ["hello"])
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 

@@ -9,16 +9,21 @@ child does of its own (docs/adr has the figures). Must not know what the modules
 from __future__ import annotations
 
 import marshal
+import os
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ("PORTABLE_FIRST_LINE", "executable_head")
+__all__ = ("LONG_FIRST_LINE", "PORTABLE_FIRST_LINE", "executable_head", "first_line_here")
 
 PORTABLE_FIRST_LINE = 127
 """Bytes of a ``#!`` line that every Linux reads whole. Before 5.1 (RHEL 8 has 4.18) the rest is cut off, silently."""
+
+LONG_FIRST_LINE = 255
+"""The same for a file that stays on a machine whose Linux is that new."""
 
 _FLAGS = "-IS"
 _LOADER = "import sys,marshal as m;f=open(sys.argv[1],'rb');f.seek({offset});exec(m.load(f))"
@@ -47,6 +52,13 @@ def executable_head(
     prologue = marshal.dumps(_PROLOGUE.format(tag=tag, wrong=wrong), 2)
     body = prologue + marshal.dumps(marshal.dumps(payload, 2), 2)
     return _first_lines(interpreter, first_line) + body
+
+
+def first_line_here() -> int:
+    """The longest ``#!`` line that this machine reads whole, in bytes."""
+    numbers = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    is_new = os.uname().sysname == "Linux" and numbers and tuple(map(int, numbers.groups())) >= (5, 1)
+    return LONG_FIRST_LINE if is_new else PORTABLE_FIRST_LINE
 
 
 def _first_lines(interpreter: Path, limit: int) -> bytes:

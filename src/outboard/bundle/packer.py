@@ -135,13 +135,23 @@ def pack(file: Path, output: Path, target: Target, ask: Ask) -> Manifest:
     """
     check_name(output)
     sketch = draft(file, target)
-    with tempfile.TemporaryDirectory(prefix="outboard-") as folder:
+    if not output.parent.is_dir():
+        raise UsageError(f"{output} cannot be written: there is no folder {output.parent}")
+    # Beside the output: programs may be run from there, which is not sure of the system's folder for temporary files.
+    with _folder_beside(output) as folder:
         probe = Path(folder) / sketch.name
         write(sketch, probe, ())
         dag_ids = ask(probe)
     if not dag_ids:
         raise LoadError(f"{file}: no Dag and no registered task in it, so there is nothing that a bundle could run")
     return write(sketch, output, dag_ids)
+
+
+def _folder_beside(output: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix=".outboard-", dir=output.parent)
+    except OSError as error:
+        raise BundleError(f"{output} cannot be written: {error.strerror or error}") from error
 
 
 def write(sketch: Draft, output: Path, dag_ids: Sequence[str]) -> Manifest:

@@ -1,0 +1,100 @@
+"""What a bundle holds, learnt by asking the bundle itself: nobody else loads the author's code.
+
+Knows how a parsing result reads to a person. Must not know why somebody asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from outboard.errors import LoadError
+from outboard.protocol import messages as m
+from outboard.protocol import serialized_dag
+from outboard.protocol.serialized_dag import SerializedDag
+from outboard.supervisor.coordinator import parse_dags
+from outboard.supervisor.local_store import LocalStore
+from outboard.supervisor.ports import LogRecord, LogSink, Ports, TaskKey
+
+__all__ = ("Contents", "ask")
+
+BUNDLE_NAME = "local"
+
+# The runtime names the handlers of stub tasks in a log record of this logger, since no message of the schema can.
+HANDLERS_LOGGER = "outboard.handlers"
+
+# That record must pass the runtime's filter whatever level our own environment asks for.
+_LEVELS = {"AIRFLOW__LOGGING__NAMESPACE_LEVELS": f"{HANDLERS_LOGGER}=info"}
+
+# The last frame of a traceback, of which the report has only the author's part.
+_FRAME = re.compile(r'^ *File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
+
+
+@attrs.frozen(kw_only=True)
+class Contents:
+    """What a bundle can run.
+
+    Attributes:
+        dags: its Dags, by id.
+        handlers: for Dags that live elsewhere, the ids of the tasks that it handles.
+    """
+
+    dags: Mapping[str, SerializedDag]
+    handlers: Mapping[str, tuple[str, ...]]
+
+    @property
+    def dag_ids(self) -> tuple[str, ...]:
+        """The ids of all Dags that the bundle has tasks for."""
+        return tuple(dict.fromkeys([*self.dags, *self.handlers]))
+
+
+async def ask(bundle: Path, source: Path, *, ports: Ports | None = None) -> Contents:
+    """Ask a bundle what it holds.
+
+    Args:
+        bundle: the packed file.
+        source: the author's file, for errors.
+        ports: what the file finds if it reads variables or connections while it is imported, and where it logs.
+
+    Raises:
+        LoadError: the file doesn't import, or a Dag in it is wrong. Its first line is the error; a traceback may follow.
+    """
+    served = ports or LocalStore().ports()
+    listener = _HandlerListener(served.logs)
+    command = [str(bundle), "--stdio"]
+    result = await parse_dags(command, _request(source), ports=attrs.evolve(served, logs=listener), env=_LEVELS)
+    if result.import_errors:
+        raise LoadError(_load_error(source, "\n\n".join(result.import_errors.values())))
+    dags = [serialized_dag.read(dag.data) for dag in result.serialized_dags]
+    return Contents(dags={dag.dag_id: dag for dag in dags}, handlers=listener.handlers)
+
+
+def _request(source: Path) -> m.DagFileParseRequest:
+    file = source.absolute()
+    return m.DagFileParseRequest(file=str(file), bundle_path=str(file.parent), bundle_name=BUNDLE_NAME)
+
+
+class _HandlerListener:
+    """Passes records on, but for the one that names the handlers."""
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+        self.handlers: dict[str, tuple[str, ...]] = {}
+
+    def write(self, task: TaskKey, record: LogRecord) -> None:
+        handlers = record.get("handlers")
+        if record.get("logger") == HANDLERS_LOGGER and isinstance(handlers, Mapping):
+            self.handlers = {str(dag_id): tuple(map(str, task_ids)) for dag_id, task_ids in handlers.items()}
+        else:
+            self._sink.write(task, record)
+
+
+def _load_error(source: Path, report: str) -> str:
+    """One line that says where and what, and below it the report, if there is more in it."""
+    last = report.rstrip().rpartition("\n")[2].strip()
+    frames = list(_FRAME.finditer(report))
+    where = f"{frames[-1]['file']}, line {frames[-1]['line']}" if frames else str(source)
+    return f"{where}: {last}\n{report}" if frames else f"{where}: {last}"

@@ -1,0 +1,18 @@
+"""How a command ends, as a number. Documented in docs/reference/cli.md."""
+
+from __future__ import annotations
+
+from outboard.errors import BundleError, EnvironmentBuildError, OutboardError
+
+__all__ = ("BAD_INPUT", "INTERRUPTED", "NO_ENVIRONMENT", "RUN_FAILED", "SUCCESS", "exit_code_of")
+
+SUCCESS = 0
+RUN_FAILED = 1
+BAD_INPUT = 2
+NO_ENVIRONMENT = 3
+INTERRUPTED = 130  # what a shell makes of SIGINT
+
+
+def exit_code_of(error: OutboardError) -> int:
+    """Whose matter an error is: the machine's (3), or that of the command line and the author's file (2)."""
+    return NO_ENVIRONMENT if isinstance(error, BundleError | EnvironmentBuildError) else BAD_INPUT
