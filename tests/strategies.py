@@ -169,10 +169,14 @@ _UNPRINTABLE = {
     "broken list",
     "odd keys",
     "deep",
+    "long text",
+    "long wide text",
+    "many",
 }
 
 
 def odd_objects() -> SearchStrategy[Any]:
+    """One of `ODD_OBJECTS`, if it can be printed."""
     """One of `ODD_OBJECTS`, if it can be printed."""
     return st.sampled_from(sorted(ODD_OBJECTS.keys() - _UNPRINTABLE)).map(lambda name: ODD_OBJECTS[name])
 

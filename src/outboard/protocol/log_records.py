@@ -134,6 +134,8 @@ def make_record(
     logger: str,
     timestamp: datetime | str | None = None,
     extra: Mapping[str, object] | None = None,
+    *,
+    max_extras: int = MAX_EXTRAS,
 ) -> dict[str, object]:
     """Build a record from whatever a logging call has at hand.
 
@@ -144,6 +146,7 @@ def make_record(
         timestamp: when it happened. Without a zone it is taken as UTC; text must be RFC 3339.
         extra: further fields. ``exception`` is a chain of tracebacks, the exception itself first and then its causes:
             ``[{"exc_type", "exc_value", "frames": [{"filename", "lineno", "name"}, …], …}, …]``.
+        max_extras: what the extras may hold together.
 
     Returns:
         A new dict with ``event``, ``level``, ``logger``, ``timestamp`` (unless there is none) and the extras.
@@ -161,7 +164,7 @@ def make_record(
     elif (moment := _moment(timestamp)) is not None:
         record["timestamp"] = moment
     if extra:
-        _add_extras(record, extra)
+        _add_extras(record, extra, max_extras)
     if known_level is None and level_of(level) is None:
         record[_free_name("level", record)] = _Flattener().flatten(level)
     if timestamp is not None and "timestamp" not in record:
@@ -176,11 +179,12 @@ def from_fields(fields: Mapping[str, object]) -> dict[str, object]:
     level: Any = fields.get("level", "info")
     logger: Any = fields.get("logger") or STRAY_LOGGER
     timestamp: Any = fields.get("timestamp")
-    return make_record(fields.get("event", ""), level, logger, timestamp, extra)
+    # Twice as generous as whoever sends, so that what was cut there arrives as it is.
+    return make_record(fields.get("event", ""), level, logger, timestamp, extra, max_extras=2 * MAX_EXTRAS)
 
 
-def _add_extras(record: dict[str, object], extra: Mapping[str, object]) -> None:
-    flattener = _Flattener()
+def _add_extras(record: dict[str, object], extra: Mapping[str, object], max_extras: int) -> None:
+    flattener = _Flattener(max_extras)
     for name, value in extra.items():
         if value is None or type(value) is bool or (type(value) is str and len(value) < 1024 and value.isascii()):
             plain: object = value
