@@ -70,7 +70,7 @@ def decode_body(body: object) -> Message:
     if not isinstance(name, str):
         raise UndecodableMessageError("?", "type", f"a message names its type, but this is {_show(body)}")
     if name not in messages.MESSAGES:
-        raise UndecodableMessageError(name, "type", f"schema {messages.SCHEMA_DATE} defines no such message")
+        raise UndecodableMessageError(name, "type", f"schema {messages.SCHEMA_DATES[-1]} defines no such message")
     try:
         return _read_definition(name, body)
     except _Mismatch as mismatch:
@@ -156,10 +156,13 @@ def _check_text(value: str, path: str) -> None:
 
 def _write_definition(message: Message) -> dict[str, object]:
     body: dict[str, object] = {}
-    for field, kind, required, _ in message.spec:
+    for field, kind, required, default in message.spec:
         value = getattr(message, field)
         if value is None and not required:
-            continue
+            if default is None:
+                continue
+            # Left out, the field would get the peer's default, which for some lists is a null that the API refuses.
+            value = default
         try:
             body[field] = _write(kind, value)
         except _Mismatch as mismatch:
@@ -255,6 +258,20 @@ def _write_ref(kind: Any, value: Any) -> object:
 
 def _write_enum(kind: Any, value: object) -> object:
     return _check_enum(kind[1:], value)
+
+
+def _write_above(kind: Any, value: Any) -> object:
+    _, bound, scalar = kind
+    if _write(scalar, value) <= bound:  # type: ignore[operator]
+        raise _Mismatch(f"a number above {bound} is wanted, not {_show(value)}")
+    return value
+
+
+def _write_least(kind: Any, value: Any) -> object:
+    _, bound, scalar = kind
+    if _write(scalar, value) < bound:  # type: ignore[operator]
+        raise _Mismatch(f"at least {bound} is wanted, not {_show(value)}")
+    return value
 
 
 def _write_list(kind: Any, value: Any) -> object:
@@ -460,7 +477,9 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "uuid": _read_uuid,
 }
 _COMPOSITE_WRITERS: dict[str, Callable[[Any, Any], object]] = {
+    "above": _write_above,
     "enum": _write_enum,
+    "least": _write_least,
     "list": _write_list,
     "map": _write_map,
     "optional": _write_optional,
@@ -469,7 +488,9 @@ _COMPOSITE_WRITERS: dict[str, Callable[[Any, Any], object]] = {
     "union": _write_union,
 }
 _COMPOSITE_READERS: dict[str, Callable[[Any, Any], object]] = {
+    "above": _write_above,
     "enum": _write_enum,
+    "least": _write_least,
     "list": _read_list,
     "map": _read_map,
     "optional": _read_optional,
