@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import enum
+import functools
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from outboard.protocol import messages as m
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hypothesis.strategies import SearchStrategy
 
 __all__ = (
@@ -24,6 +29,7 @@ __all__ = (
     "instants",
     "integers",
     "json_values",
+    "messages",
     "odd_objects",
     "texts",
     "zoned_datetimes",
@@ -177,7 +183,6 @@ _UNPRINTABLE = {
 
 def odd_objects() -> SearchStrategy[Any]:
     """One of `ODD_OBJECTS`, if it can be printed."""
-    """One of `ODD_OBJECTS`, if it can be printed."""
     return st.sampled_from(sorted(ODD_OBJECTS.keys() - _UNPRINTABLE)).map(lambda name: ODD_OBJECTS[name])
 
 
@@ -248,3 +253,59 @@ def hostile_extras() -> SearchStrategy[dict[str, Any]]:
         plain,
         st.just({}) | st.fixed_dictionaries({"exception": exceptions()}),
     )
+
+
+# ── messages, from the catalogue's own types ──────────────────────────────────────────────────────────────────────
+
+
+def messages(name: str) -> SearchStrategy[m.Message]:
+    """Any message of this name that its schema takes."""
+    return _definition(name)
+
+
+@functools.cache
+def _definition(name: str) -> SearchStrategy[m.Message]:
+    built = m.definition(name)
+    # A field that is left out has its default, and None says no more than that.
+    fields = {
+        field: _of_kind(kind) if required or default is None else _of_kind(_without_null(kind))
+        for field, kind, required, default in built.spec
+    }
+    return st.deferred(lambda: st.builds(built, **fields))
+
+
+def _without_null(kind: Any) -> Any:
+    return kind[1] if kind[0] == "optional" else kind
+
+
+def _of_kind(kind: Any) -> SearchStrategy[Any]:
+    if isinstance(kind, str):
+        return _SCALARS[kind]()
+    head, *rest = kind
+    if head == "ref":
+        values = m.enum_values(rest[0])
+        return st.deferred(lambda: _definition(rest[0])) if values is None else st.sampled_from(values)
+    if head == "enum":
+        return st.sampled_from(rest)
+    if head == "list":
+        return st.lists(_of_kind(rest[0]), min_size=rest[1], max_size=rest[1] + 2)
+    if head == "map":
+        return st.dictionaries(texts(max_size=8), _of_kind(rest[0]), max_size=3)
+    parts = [_of_kind(part) for part in rest]
+    if head == "tuple":
+        return st.tuples(*parts)
+    return st.one_of(*parts) if head == "union" else st.none() | parts[0]
+
+
+_SCALARS: dict[str, Callable[[], SearchStrategy[Any]]] = {
+    "any": lambda: json_values(5),
+    "bool": st.booleans,
+    "datetime": lambda: instants() | zoned_datetimes(),
+    "duration": st.timedeltas,
+    "int": integers,
+    "json": lambda: json_values(5),
+    "null": st.none,
+    "number": lambda: st.floats(allow_nan=False, allow_infinity=False) | integers(),
+    "str": texts,
+    "uuid": lambda: st.uuids().map(str),
+}
