@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks import cold_start, import_profile, log_rate, memory, round_trip
 from tests.benchmarks.measurement import table
-from tests.benchmarks.packed import HELLO, pack
+from tests.benchmarks.packed import HELLO, environment_with_msgpack, pack
 
 ROUNDS = 25
 QUICK_ROUNDS = 7
@@ -23,7 +23,8 @@ def main() -> int:
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
     with tempfile.TemporaryDirectory(prefix="outboard-bench-") as scratch:
         folder = Path(scratch)
-        bundle = pack(HELLO, folder / "hello", options.environment)
+        environment = options.environment or environment_with_msgpack(folder / "environment")
+        bundle = pack(HELLO, folder / "hello", environment)
         if options.profile:
             print(import_profile.profile_table(import_profile.profile(bundle, PROFILE_ROUNDS)))
             return 0
@@ -43,7 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds: seconds instead of half a minute")
     parser.add_argument("--profile", action="store_true", help="print what a task imports, and what each import takes")
     parser.add_argument(
-        "--environment", type=Path, default=Path(sys.prefix), help="what the bundle is packed for (default: this one)"
+        "--environment", type=Path, help="what the bundle is packed for (default: a new one that has msgpack)"
     )
     return parser.parse_args()
 

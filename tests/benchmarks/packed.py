@@ -1,15 +1,17 @@
-"""Packed files to measure, and what their first line says about how they are started."""
+"""Packed files to measure, the environments they are packed for, and how their first line starts them."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import attrs
 
-__all__ = ("HELLO", "PackedFile", "pack")
+__all__ = ("HELLO", "PackedFile", "environment_with_msgpack", "pack")
 
 HELLO = Path(__file__).with_name("hello.py")
 
@@ -31,6 +33,21 @@ class PackedFile:
     def with_option(self, name: str, value: str) -> list[str]:
         """The command that starts the bundle with one more option of the interpreter, such as ``-X importtime``."""
         return [self.interpreter, "-IS", name, value, "-c", self.loader, str(self.path)]
+
+
+def environment_with_msgpack(folder: Path) -> Path:
+    """An environment of this interpreter with a copy of our msgpack, compiled, and nothing else.
+
+    What else happens to be installed where this runs must not be measured: a ``.pth`` file costs more than a task.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    [packages] = folder.glob("lib/python*/site-packages")
+    spec = importlib.util.find_spec("msgpack")
+    assert spec is not None
+    assert spec.origin is not None
+    shutil.copytree(Path(spec.origin).parent, packages / "msgpack")
+    subprocess.run([folder / "bin" / "python", "-m", "compileall", "-q", packages], check=True)
+    return folder
 
 
 def pack(source: Path, output: Path, environment: Path) -> PackedFile:

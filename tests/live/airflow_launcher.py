@@ -131,8 +131,10 @@ class ScriptedApi:
         return _not_found(key)
 
     def _connections(self, method: str, parts: list[str], body: Any) -> tuple[int, Any]:
-        fields = self.connections.get(parts[0])
-        return _not_found(parts[0]) if fields is None else (200, {"conn_id": parts[0], **fields})
+        if parts[0] not in self.connections:
+            return _not_found(parts[0])
+        absent = dict.fromkeys(("host", "schema", "login", "password", "port", "extra"))
+        return 200, {"conn_id": parts[0], **absent, **self.connections[parts[0]]}
 
     def _xcoms(self, method: str, parts: list[str], body: Any) -> tuple[int, Any]:
         _dag_id, _run_id, task_id, key = parts[:4]

@@ -117,6 +117,8 @@ class AirflowSupervisor:
         report = self._ask({"do": "run", "api": api, "heartbeat_interval": heartbeat_interval, **job})
         keys = [field.name for field in attrs.fields(Call)]
         calls = [Call(**dict(zip(keys, call, strict=True))) for call in report.pop("calls")]
+        for record in report["log"]:
+            print(dag_id, task_id, record)  # pytest shows it where a test fails
         return TaskReport(calls=calls, **report)
 
     def find(self, dag_id: str) -> dict[str, str]:

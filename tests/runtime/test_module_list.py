@@ -13,12 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import attrs
 import pytest
 
 from outboard.protocol import messages as m
 from tests.benchmarks.import_profile import imported_modules
-from tests.benchmarks.packed import PackedFile, pack
+from tests.benchmarks.packed import PackedFile, environment_with_msgpack, pack
 from tests.benchmarks.plain_supervisor import TaskRun, greeting, run_task
 
 AUTHOR_FILE = Path(__file__).with_name("author_file_that_tells_its_modules.py")
@@ -31,32 +30,37 @@ OLDEST, NEWEST = (3, 10), (3, 13)
 ALLOWED = frozenset(
     {
         *("_abc", "_collections_abc", "abc", "genericpath", "os", "os.path", "posixpath", "stat", "_stat"),
-        *("_collections", "collections", "heapq", "_heapq", "itertools", "keyword", "_operator", "operator", "reprlib"),
+        *(
+            "__future__",
+            "_collections",
+            "collections",
+            "collections.abc",
+            "_functools",
+            "heapq",
+            "_heapq",
+            "itertools",
+            "keyword",
+            "_operator",
+            "operator",
+            "reprlib",
+        ),
         *("datetime", "_datetime", "math", "_struct", "struct", "time"),
         *("_json", "_signal", "_socket", "_thread", "atexit", "errno", "fcntl", "select"),
         *("__main__", "__mp_main__"),
     }
 )
-OURS = ("outboard", "msgpack", AUTHOR_FILE.stem)
+OURS = frozenset({"outboard", "msgpack", AUTHOR_FILE.stem})
+# msgpack's compiled code leaves two modules without files behind; one is named after the compiler's version.
+CYTHON = ("cython_runtime", "_cython_")
 
 
-@attrs.frozen
-class Environment:
-    """An environment to pack for; ``path`` is None for a fresh one without packages, of this interpreter."""
-
-    interpreter: str
-    path: Path | None
-    name: str
-
-
-def environments() -> list[Environment]:
-    """One without msgpack for each minor version that this machine has, and the one that runs the tests."""
+def interpreters() -> dict[str, str]:
+    """The interpreter for each minor version that this machine has, by that version."""
     found = {sys.version_info[:2]: sys.executable}
     for version, path in installed_interpreters():
         if OLDEST <= version <= NEWEST:
             found.setdefault(version, path)
-    bare = [Environment(found[version], None, f"bare {'.'.join(map(str, version))}") for version in sorted(found)]
-    return [*bare, Environment(sys.executable, Path(sys.prefix), "with msgpack's C code")]
+    return {".".join(map(str, version)): found[version] for version in sorted(found)}
 
 
 def installed_interpreters() -> list[tuple[tuple[int, int], str]]:
@@ -80,16 +84,20 @@ def uv() -> str:
     return found
 
 
-@pytest.fixture(scope="module", params=environments(), ids=lambda environment: environment.name)
+INTERPRETERS = interpreters()
+
+
+@pytest.fixture(scope="module", params=[*INTERPRETERS, "with msgpack's C code"])
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PackedFile:
-    environment: Environment = request.param
+    """The author's file, packed for a bare environment of each interpreter, and for one that has msgpack compiled."""
     folder = tmp_path_factory.mktemp("modules")
-    path = environment.path
-    if path is None:
-        path = folder / "env"
-        command = [uv(), "venv", "--no-project", "--no-config", "--quiet", "--python", environment.interpreter, path]
-        subprocess.run(command, check=True)
-    return pack(AUTHOR_FILE, folder / "modules", path)
+    environment = folder / "environment"
+    interpreter = INTERPRETERS.get(request.param)
+    if interpreter is None:
+        environment_with_msgpack(environment)
+    else:
+        subprocess.run([interpreter, "-m", "venv", "--without-pip", environment], check=True)
+    return pack(AUTHOR_FILE, folder / "modules", environment)
 
 
 def test_a_sync_task_loads_nothing_but_what_it_needs(bundle: PackedFile) -> None:
@@ -113,7 +121,8 @@ def test_the_stopwatch_sees_what_the_task_loads(bundle: PackedFile) -> None:
 
 def surplus(modules: object, bare: set[str]) -> set[str]:
     assert isinstance(modules, (list, frozenset))
-    return {name for name in modules if name not in bare | ALLOWED and name.split(".")[0] not in OURS}
+    new = {name for name in modules if name not in bare | ALLOWED and not name.startswith(CYTHON)}
+    return {name for name in new if name.split(".")[0] not in OURS}
 
 
 def run_with_stopwatch(bundle: PackedFile) -> tuple[TaskRun, str]:
