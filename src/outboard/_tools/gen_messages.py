@@ -1,4 +1,4 @@
-"""Generate the message catalogue from the pinned supervisor schema.
+"""Generate the message catalogue from the pinned supervisor schemas.
 
 ::
 
@@ -6,13 +6,17 @@
     python -m outboard._tools.gen_messages --check       # exits 1 when they are stale
     python -m outboard._tools.gen_messages --pin FILE    # first pins a released schema.json, without its prose
 
-The schema comes with the Task SDK, as ``airflow/sdk/execution_time/schema/schema.json``. What is pinned keeps names,
+A schema comes with each Task SDK, as ``airflow/sdk/execution_time/schema/schema.json``. What is pinned keeps names,
 types, defaults and required-ness. See ``fixtures/README.md`` for which release each date comes from.
+
+The catalogue is that of the newest date. Each date has only added to the one before, so beside it stands what each has added; a
+schema that takes something away fails here.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -21,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = ROOT / "fixtures" / "schema"
 PACKAGE = ROOT / "src" / "outboard" / "protocol" / "messages"
-DATE = "2026-06-16"
+DATES = ("2026-06-16", "2026-10-30")
 
 # The supervisor takes null here, the API behind it refuses it: the default is the empty list.
 EMPTY_LISTS = {("SucceedTask", "task_outlets"), ("SucceedTask", "outlet_events")}
@@ -31,6 +35,12 @@ SCALARS = {"string": "str", "integer": "int", "number": "number", "boolean": "bo
 PYTHON_TYPES = {
     "any": "object", "bool": "bool", "datetime": "datetime", "duration": "timedelta", "int": "int",
     "json": "object", "null": "None", "number": "float", "str": "str", "uuid": "str",
+}  # fmt: skip
+
+# Keywords that this module understands, or that say nothing about what may be sent.
+KEYWORDS = {
+    "additionalProperties", "anyOf", "const", "default", "discriminator", "enum", "exclusiveMinimum", "format", "items",
+    "maxItems", "minItems", "minimum", "oneOf", "prefixItems", "type", "$ref",
 }  # fmt: skip
 
 Schema = dict[str, Any]
@@ -61,33 +71,50 @@ def _without_prose(node: Any) -> Any:
     return kept
 
 
-def type_of(node: Schema) -> Any:
+def type_of(node: Schema, definitions: Schema) -> Any:
     """The type expression of one property, as `outboard.protocol.codec` reads it."""
+    unknown = set(node) - KEYWORDS
+    if unknown:
+        raise ValueError(f"keywords that nothing here understands: {', '.join(sorted(unknown))} in {node}")
     if "$ref" in node:
-        name = node["$ref"].rpartition("/")[2]
-        return "json" if name == "JsonValue" else ("ref", name)
+        return _referred(node["$ref"].rpartition("/")[2], definitions)
     if "const" in node:
         return ("enum", node["const"])
     if "enum" in node:
         return ("enum", *node["enum"])
     for key in ("anyOf", "oneOf"):
         if key in node:
-            return _union([type_of(option) for option in node[key]])
+            return _union([type_of(option, definitions) for option in node[key]])
     if node.get("type") == "array":
-        return _array(node)
+        return _array(node, definitions)
     if node.get("type") == "object":
         values = node.get("additionalProperties", True)
-        return ("map", "any" if values is True else type_of(values))
+        return ("map", "any" if values is True else type_of(values, definitions))
     if "format" in node:
         return FORMATS[node["format"]]
-    return SCALARS[node["type"]] if "type" in node else "any"
+    return _bounded(node, SCALARS[node["type"]]) if "type" in node else "any"
 
 
-def _array(node: Schema) -> Any:
+def _referred(name: str, definitions: Schema) -> Any:
+    if name == "JsonValue":
+        return "json"
+    definition = definitions[name]
+    # What is neither a structure nor an enumeration is only a name for its type.
+    named = "properties" in definition or "enum" in definition
+    return ("ref", name) if named else type_of(definition, definitions)
+
+
+def _bounded(node: Schema, scalar: str) -> Any:
+    if "exclusiveMinimum" in node:
+        return ("above", node["exclusiveMinimum"], scalar)
+    return ("least", node["minimum"], scalar) if "minimum" in node else scalar
+
+
+def _array(node: Schema, definitions: Schema) -> Any:
     if "prefixItems" in node:
-        return ("tuple", *(type_of(item) for item in node["prefixItems"]))
+        return ("tuple", *(type_of(item, definitions) for item in node["prefixItems"]))
     items = node.get("items") or {}
-    return ("list", type_of(items) if items else "any", node.get("minItems", 0))
+    return ("list", type_of(items, definitions) if items else "any", node.get("minItems", 0))
 
 
 def _union(options: list[Any]) -> Any:
@@ -96,14 +123,15 @@ def _union(options: list[Any]) -> Any:
     return ("optional", inner) if len(rest) < len(options) else inner
 
 
-def fields_of(name: str, definition: Schema) -> list[tuple[str, Any, bool, Any]]:
+def fields_of(name: str, definitions: Schema) -> list[tuple[str, Any, bool, Any]]:
     """Each field as (name, type expression, required, default)."""
+    definition = definitions[name]
     required = set(definition.get("required", ()))
     fields = []
     for field, node in definition["properties"].items():
         if field == "type" and "const" in node:
             continue
-        fields.append((field, type_of(node), field in required, _default(name, field, node)))
+        fields.append((field, type_of(node, definitions), field in required, _default(name, field, node)))
     return fields
 
 
@@ -115,13 +143,42 @@ def _default(name: str, field: str, node: Schema) -> Any:
     return {"array": [], "object": {}}.get(node.get("type", ""))
 
 
-def render_table(schema: Schema) -> str:
+def added(older: Schema, newer: Schema) -> dict[str, tuple[str, ...] | None]:
+    """What a schema has added to the one before: names of fields by definition, None for one that is wholly new."""
+    found: dict[str, tuple[str, ...] | None] = {}
+    for name, definition in newer.items():
+        if "properties" not in definition:
+            continue
+        if name not in older:
+            found[name] = None
+            continue
+        before, after = older[name]["properties"], definition["properties"]
+        if set(before) - set(after) or set(older[name].get("required", ())) != set(definition.get("required", ())):
+            raise ValueError(f"{name} takes fields away, or changes which are required")
+        if set(after) - set(before):
+            found[name] = tuple(sorted(set(after) - set(before)))
+    if set(older) - set(newer):
+        raise ValueError(f"definitions are gone: {', '.join(sorted(set(older) - set(newer)))}")
+    return found
+
+
+def render_table(schemas: list[Schema]) -> str:
     """The module that holds the catalogue as data."""
-    definitions = schema["$defs"]
+    definitions = schemas[-1]["$defs"]
     lines = [
         '"""The message catalogue as data. Generated by outboard._tools.gen_messages; do not edit."""',
         "",
-        f"SCHEMA_DATE = {json.dumps(schema['api_version'])}",
+        f"SCHEMA_DATES = {tuple(schema['api_version'] for schema in schemas)!r}",
+        "",
+        "# date: {definition: (fields that it added) or None for a new definition}",
+        "ADDED: dict[str, dict[str, tuple[str, ...] | None]] = {",
+    ]
+    for older, newer in itertools.pairwise(schemas):
+        lines.append(f"    {json.dumps(newer['api_version'])}: {{")
+        lines += [f"        {name!r}: {what!r}," for name, what in added(older["$defs"], newer["$defs"]).items()]
+        lines.append("    },")
+    lines += [
+        "}",
         "",
         "# name: (values)",
         "ENUMS: dict[str, tuple[str, ...]] = {",
@@ -137,14 +194,14 @@ def render_table(schema: Schema) -> str:
         is_message = "const" in definition["properties"].get("type", {})
         closed = definition.get("additionalProperties") is False
         lines.append(f"    {json.dumps(name)}: ({is_message}, {closed}, (")
-        lines += [f"        {field!r}," for field in fields_of(name, definition)]
+        lines += [f"        {field!r}," for field in fields_of(name, definitions)]
         lines.append("    )),")
     return "\n".join([*lines, "}", ""])
 
 
-def render_stub(schema: Schema) -> str:
+def render_stub(schemas: list[Schema]) -> str:
     """The stub through which type checkers and editors see the classes."""
-    definitions = schema["$defs"]
+    definitions = schemas[-1]["$defs"]
     enums = {name: definition["enum"] for name, definition in definitions.items() if "enum" in definition}
     classes = [name for name, definition in definitions.items() if "properties" in definition]
     lines = [
@@ -152,7 +209,8 @@ def render_stub(schema: Schema) -> str:
         "from datetime import datetime, timedelta",
         "from typing import Any, ClassVar, Final, Literal, TypeAlias",
         "",
-        "SCHEMA_DATE: Final[str]",
+        "SCHEMA_DATES: Final[tuple[str, ...]]",
+        "ADDED: Final[dict[str, dict[str, tuple[str, ...] | None]]]",
         "TERMINAL: Final[frozenset[str]]",
         "TASK_GREETING: Final[str]",
         "PARSE_GREETING: Final[str]",
@@ -172,14 +230,14 @@ def render_stub(schema: Schema) -> str:
     ]
     lines += [f"{name}: TypeAlias = Literal[{', '.join(map(json.dumps, values))}]" for name, values in enums.items()]
     for name in classes:
-        lines += ["", *_stub_class(name, definitions[name])]
+        lines += ["", *_stub_class(name, definitions)]
     return "\n".join([*lines, ""])
 
 
-def _stub_class(name: str, definition: Schema) -> list[str]:
-    fields = fields_of(name, definition)
+def _stub_class(name: str, definitions: Schema) -> list[str]:
+    fields = fields_of(name, definitions)
     lines = [f"class {name}(Message):"]
-    if "const" in definition["properties"].get("type", {}):
+    if "const" in definitions[name]["properties"].get("type", {}):
         lines.append("    type: ClassVar[str]")
     lines += [f"    {field}: {_python_type(kind, default)}" for field, kind, _, default in fields]
     arguments = [
@@ -197,6 +255,8 @@ def _python_type(kind: Any, default: Any = None) -> str:
     if head == "optional":
         inner = _python_type(rest[0])
         return inner if default == [] else f"{inner} | None"
+    if head in ("above", "least"):
+        return PYTHON_TYPES[rest[1]]
     if head == "enum":
         return f"Literal[{', '.join(map(json.dumps, rest))}]"
     if head == "list":
@@ -218,8 +278,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.pin:
         print(f"pinned {pin(arguments.pin).relative_to(ROOT)}")
-    schema = json.loads((SCHEMAS / f"{DATE}.json").read_text())
-    outputs = {PACKAGE / "_generated.py": render_table(schema), PACKAGE / "__init__.pyi": render_stub(schema)}
+    schemas = [json.loads((SCHEMAS / f"{date}.json").read_text()) for date in DATES]
+    outputs = {PACKAGE / "_generated.py": render_table(schemas), PACKAGE / "__init__.pyi": render_stub(schemas)}
     stale = [path for path, text in outputs.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         print(f"{'stale' if arguments.check else 'wrote'} {path.relative_to(ROOT)}")

@@ -26,6 +26,7 @@ from outboard.errors import (
 from outboard.protocol import events, states
 from outboard.protocol.conversation import RUNTIME, Conversation
 from outboard.protocol.frames import DEFAULT_MAX_FRAME_SIZE
+from outboard.protocol.versions import DEFAULT_SCHEMA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,8 +76,9 @@ class Channel:
         *,
         request_timeout: float = DEFAULT_REQUEST_TIMEOUT,
         max_frame_size: int = DEFAULT_MAX_FRAME_SIZE,
+        schema: str = DEFAULT_SCHEMA,
     ) -> None:
-        self.conversation = Conversation(RUNTIME, max_frame_size=max_frame_size)
+        self.conversation = Conversation(RUNTIME, max_frame_size=max_frame_size, schema=schema)
         self.request_timeout = request_timeout
         self.interrupts = Interrupts()
         self.requests_sent = 0

@@ -8,6 +8,7 @@ runs a task) and the supervisor (its parent), use the same code.
 `frames`                a length prefix and an array ⇄ `Frame`
 `messages`              the catalogue, generated from the released schemas
 `codec`                 the body of a frame ⇄ a message, validated both ways
+`versions`              the schema's dates, and what a newer message becomes on an older wire
 `serde`                 XCom values in Airflow's encoding
 `log_records`           records that no supervisor chokes on
 `states`, `events`      the transition table, and what a conversation reports

@@ -262,14 +262,14 @@ def _write_enum(kind: Any, value: object) -> object:
 
 def _write_above(kind: Any, value: Any) -> object:
     _, bound, scalar = kind
-    if _write(scalar, value) <= bound:  # type: ignore[operator]
+    if _write(scalar, value) <= bound:
         raise _Mismatch(f"a number above {bound} is wanted, not {_show(value)}")
     return value
 
 
 def _write_least(kind: Any, value: Any) -> object:
     _, bound, scalar = kind
-    if _write(scalar, value) < bound:  # type: ignore[operator]
+    if _write(scalar, value) < bound:
         raise _Mismatch(f"at least {bound} is wanted, not {_show(value)}")
     return value
 

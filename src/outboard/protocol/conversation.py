@@ -10,6 +10,7 @@ from outboard.errors import InvalidMessageError, LocalProtocolError, RemoteProto
 from outboard.protocol import events, messages, states
 from outboard.protocol.codec import decode_body, encode_body
 from outboard.protocol.frames import DEFAULT_MAX_FRAME_SIZE, FrameDecoder, encode_frame
+from outboard.protocol.versions import LATEST_SCHEMA, check_request, migrate_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Conversation:
         role: `RUNTIME` or `SUPERVISOR`.
         state: one of `outboard.protocol.states.STATES`.
         max_frame_size: the largest payload to send or to accept, in bytes.
+        schema: the schema date that is spoken: the one that the runtime is stamped with.
     """
 
-    __slots__ = ("_decoder", "_last_id", "_pending", "max_frame_size", "role", "state")
+    __slots__ = ("_decoder", "_last_id", "_pending", "max_frame_size", "role", "schema", "state")
 
-    def __init__(self, role: str, *, max_frame_size: int = DEFAULT_MAX_FRAME_SIZE) -> None:
+    def __init__(self, role: str, *, max_frame_size: int = DEFAULT_MAX_FRAME_SIZE, schema: str = LATEST_SCHEMA) -> None:
         self.role = role
+        self.schema = schema
         self.state = states.WAITING
         self.max_frame_size = max_frame_size
         self._decoder = FrameDecoder(max_frame_size)
@@ -66,7 +69,7 @@ class Conversation:
         """
         name = type(message).__name__
         following = self._following(SUPERVISOR, _GREETINGS.get(name, states.BREAK), name)
-        data = self._frame(GREETING_ID, encode_body(message))
+        data = self._frame(GREETING_ID, self._downward(message))
         self.state = following
         return data
 
@@ -80,7 +83,9 @@ class Conversation:
         following = self._following(RUNTIME, _kind_of_request(message), type(message).__name__)
         request_id = self._last_id + 1
         carrier = () if context_carrier is None else (context_carrier,)
-        data = self._frame(request_id, encode_body(message), *carrier)
+        body = encode_body(message)
+        check_request(type(message).__name__, body, self.schema)
+        data = self._frame(request_id, body, *carrier)
         self._last_id = request_id
         self._pending.add(request_id)
         self.state = following
@@ -90,7 +95,7 @@ class Conversation:
         """The supervisor answers: with a message, with an error, or with nothing but the answer itself."""
         if self.state not in (states.RUNNING, states.PARSING, states.REPORTED):
             raise LocalProtocolError(f"no reply can be sent while the exchange is {self.state}")
-        body = None if message is None else encode_body(message)
+        body = None if message is None else self._downward(message)
         return self._frame(id, body, None if error is None else encode_body(error))
 
     def send_log(self, record: dict[str, object]) -> bytes:
@@ -101,6 +106,12 @@ class Conversation:
     def abandon(self, request_id: int) -> None:
         """The caller of a request has given up; its reply, should one come, is dropped."""
         self._pending.discard(request_id)
+
+    def _downward(self, message: Message) -> dict[str, object]:
+        body = encode_body(message)
+        if self.schema != LATEST_SCHEMA:
+            migrate_down(type(message).__name__, body, self.schema)
+        return body
 
     def _following(self, role: str, event: str, name: str) -> str:
         if self.role != role:

@@ -12,14 +12,15 @@ the border.
 
 from __future__ import annotations
 
-from outboard.protocol.messages._generated import DEFINITIONS, ENUMS, SCHEMA_DATE
+from outboard.protocol.messages._generated import ADDED, DEFINITIONS, ENUMS, SCHEMA_DATES
 
 __all__ = (  # the message classes are public too; __getattr__ builds them
+    "ADDED",
     "DEFINED",
     "MESSAGES",
     "PARSE_GREETING",
     "PARSE_RESULT",
-    "SCHEMA_DATE",
+    "SCHEMA_DATES",
     "TASK_GREETING",
     "TERMINAL",
     "Message",
@@ -112,4 +113,4 @@ def __getattr__(name: str) -> type[Message]:
     try:
         return definition(name)
     except KeyError:
-        raise AttributeError(f"the supervisor schema {SCHEMA_DATE} defines no {name!r}") from None
+        raise AttributeError(f"the supervisor schema {SCHEMA_DATES[-1]} defines no {name!r}") from None

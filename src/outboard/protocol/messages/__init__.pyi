@@ -2,7 +2,8 @@
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
-SCHEMA_DATE: Final[str]
+SCHEMA_DATES: Final[tuple[str, ...]]
+ADDED: Final[dict[str, dict[str, tuple[str, ...] | None]]]
 TERMINAL: Final[frozenset[str]]
 TASK_GREETING: Final[str]
 PARSE_GREETING: Final[str]
@@ -107,7 +108,8 @@ class AwaitInputTask(Message):
 class BundleInfo(Message):
     name: str
     version: str | None
-    def __init__(self, *, name: str, version: str | None = ...) -> None: ...
+    version_data: dict[str, Any] | None
+    def __init__(self, *, name: str, version: str | None = ..., version_data: dict[str, Any] | None = ...) -> None: ...
 
 class ClearAssetStateStoreByName(Message):
     type: ClassVar[str]
@@ -169,12 +171,13 @@ class DagCallbackRequest(Message):
     filepath: str
     bundle_name: str
     bundle_version: str | None
+    version_data: dict[str, Any] | None
     msg: str | None
     dag_id: str
     run_id: str
     context_from_server: DagRunContext | None
     is_failure_callback: bool | None
-    def __init__(self, *, filepath: str, bundle_name: str, bundle_version: str | None, msg: str | None = ..., dag_id: str, run_id: str, context_from_server: DagRunContext | None = ..., is_failure_callback: bool | None = ...) -> None: ...
+    def __init__(self, *, filepath: str, bundle_name: str, bundle_version: str | None, version_data: dict[str, Any] | None = ..., msg: str | None = ..., dag_id: str, run_id: str, context_from_server: DagRunContext | None = ..., is_failure_callback: bool | None = ...) -> None: ...
 
 class DagFileParseRequest(Message):
     type: ClassVar[str]
@@ -190,7 +193,9 @@ class DagFileParsingResult(Message):
     serialized_dags: list[LazyDeserializedDAG]
     warnings: list[object] | None
     import_errors: dict[str, str] | None
-    def __init__(self, *, fileloc: str, serialized_dags: list[LazyDeserializedDAG], warnings: list[object] | None = ..., import_errors: dict[str, str] | None = ...) -> None: ...
+    parsed_definitions: list[str]
+    dag_source_codes: dict[str, DagSourceCode]
+    def __init__(self, *, fileloc: str, serialized_dags: list[LazyDeserializedDAG], warnings: list[object] | None = ..., import_errors: dict[str, str] | None = ..., parsed_definitions: list[str] = ..., dag_source_codes: dict[str, DagSourceCode] = ...) -> None: ...
 
 class DagResult(Message):
     type: ClassVar[str]
@@ -229,13 +234,13 @@ class DagRunAssetReference(Message):
     run_id: str
     dag_id: str
     logical_date: datetime | None
-    start_date: datetime
+    start_date: datetime | None
     end_date: datetime | None
     state: str
     data_interval_start: datetime | None
     data_interval_end: datetime | None
     partition_key: str | None
-    def __init__(self, *, run_id: str, dag_id: str, logical_date: datetime | None, start_date: datetime, end_date: datetime | None, state: str, data_interval_start: datetime | None, data_interval_end: datetime | None, partition_key: str | None) -> None: ...
+    def __init__(self, *, run_id: str, dag_id: str, logical_date: datetime | None, start_date: datetime | None, end_date: datetime | None, state: str, data_interval_start: datetime | None, data_interval_end: datetime | None, partition_key: str | None) -> None: ...
 
 class DagRunContext(Message):
     dag_run: DagRun | None
@@ -268,6 +273,11 @@ class DagRunStateResult(Message):
     type: ClassVar[str]
     state: DagRunState
     def __init__(self, *, state: DagRunState) -> None: ...
+
+class DagSourceCode(Message):
+    source_code: str
+    language: str
+    def __init__(self, *, source_code: str, language: str) -> None: ...
 
 class DeferTask(Message):
     type: ClassVar[str]
@@ -318,11 +328,12 @@ class EmailRequest(Message):
     filepath: str
     bundle_name: str
     bundle_version: str | None
+    version_data: dict[str, Any] | None
     msg: str | None
     ti: TaskInstance
     email_type: Literal["failure", "retry"]
     context_from_server: TIRunContext
-    def __init__(self, *, filepath: str, bundle_name: str, bundle_version: str | None, msg: str | None = ..., ti: TaskInstance, email_type: Literal["failure", "retry"] = ..., context_from_server: TIRunContext) -> None: ...
+    def __init__(self, *, filepath: str, bundle_name: str, bundle_version: str | None, version_data: dict[str, Any] | None = ..., msg: str | None = ..., ti: TaskInstance, email_type: Literal["failure", "retry"] = ..., context_from_server: TIRunContext) -> None: ...
 
 class ErrorResponse(Message):
     type: ClassVar[str]
@@ -348,7 +359,10 @@ class GetAssetEventByAsset(Message):
     before: datetime | None
     limit: int | None
     ascending: bool
-    def __init__(self, *, name: str | None, uri: str | None, after: datetime | None = ..., before: datetime | None = ..., limit: int | None = ..., ascending: bool = ...) -> None: ...
+    partition_key: str | None
+    partition_key_regexp_pattern: str | None
+    extra: dict[str, str] | None
+    def __init__(self, *, name: str | None, uri: str | None, after: datetime | None = ..., before: datetime | None = ..., limit: int | None = ..., ascending: bool = ..., partition_key: str | None = ..., partition_key_regexp_pattern: str | None = ..., extra: dict[str, str] | None = ...) -> None: ...
 
 class GetAssetEventByAssetAlias(Message):
     type: ClassVar[str]
@@ -357,7 +371,10 @@ class GetAssetEventByAssetAlias(Message):
     before: datetime | None
     limit: int | None
     ascending: bool
-    def __init__(self, *, alias_name: str, after: datetime | None = ..., before: datetime | None = ..., limit: int | None = ..., ascending: bool = ...) -> None: ...
+    partition_key: str | None
+    partition_key_regexp_pattern: str | None
+    extra: dict[str, str] | None
+    def __init__(self, *, alias_name: str, after: datetime | None = ..., before: datetime | None = ..., limit: int | None = ..., ascending: bool = ..., partition_key: str | None = ..., partition_key_regexp_pattern: str | None = ..., extra: dict[str, str] | None = ...) -> None: ...
 
 class GetAssetStateStoreByName(Message):
     type: ClassVar[str]
@@ -485,33 +502,37 @@ class GetVariableKeys(Message):
 
 class GetXCom(Message):
     type: ClassVar[str]
+    previous_iteration: bool
     key: str
     dag_id: str
     run_id: str
     task_id: str
     map_index: int | None
     include_prior_dates: bool
-    def __init__(self, *, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None = ..., include_prior_dates: bool = ...) -> None: ...
+    def __init__(self, *, previous_iteration: bool = ..., key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None = ..., include_prior_dates: bool = ...) -> None: ...
 
 class GetXComCount(Message):
     type: ClassVar[str]
+    previous_iteration: bool
     key: str
     dag_id: str
     run_id: str
     task_id: str
-    def __init__(self, *, key: str, dag_id: str, run_id: str, task_id: str) -> None: ...
+    def __init__(self, *, previous_iteration: bool = ..., key: str, dag_id: str, run_id: str, task_id: str) -> None: ...
 
 class GetXComSequenceItem(Message):
     type: ClassVar[str]
+    previous_iteration: bool
     key: str
     dag_id: str
     run_id: str
     task_id: str
     offset: int
-    def __init__(self, *, key: str, dag_id: str, run_id: str, task_id: str, offset: int) -> None: ...
+    def __init__(self, *, previous_iteration: bool = ..., key: str, dag_id: str, run_id: str, task_id: str, offset: int) -> None: ...
 
 class GetXComSequenceSlice(Message):
     type: ClassVar[str]
+    previous_iteration: bool
     key: str
     dag_id: str
     run_id: str
@@ -520,7 +541,7 @@ class GetXComSequenceSlice(Message):
     stop: int | None
     step: int | None
     include_prior_dates: bool
-    def __init__(self, *, key: str, dag_id: str, run_id: str, task_id: str, start: int | None, stop: int | None, step: int | None, include_prior_dates: bool = ...) -> None: ...
+    def __init__(self, *, previous_iteration: bool = ..., key: str, dag_id: str, run_id: str, task_id: str, start: int | None, stop: int | None, step: int | None, include_prior_dates: bool = ...) -> None: ...
 
 class HITLDetailRequestResult(Message):
     type: ClassVar[str]
@@ -548,6 +569,27 @@ class LazyDeserializedDAG(Message):
     data: dict[str, Any]
     last_loaded: datetime | None
     def __init__(self, *, data: dict[str, Any], last_loaded: datetime | None = ...) -> None: ...
+
+class LiteralArgBinding(Message):
+    name: str
+    value_schema: dict[str, Any] | None
+    kind: Literal["literal"]
+    value: object | None
+    from_default: bool
+    def __init__(self, *, name: str, value_schema: dict[str, Any] | None = ..., kind: Literal["literal"], value: object | None = ..., from_default: bool = ...) -> None: ...
+
+class LoopContext(Message):
+    node_id: str
+    index: int
+    max_iterations: int
+    terminal_task_id: str
+    terminal_is_mapped: bool
+    def __init__(self, *, node_id: str, index: int, max_iterations: int, terminal_task_id: str, terminal_is_mapped: bool) -> None: ...
+
+class LoopDecisionPayload(Message):
+    stop: bool
+    reason: str | None
+    def __init__(self, *, stop: bool, reason: str | None = ...) -> None: ...
 
 class MaskSecret(Message):
     type: ClassVar[str]
@@ -583,8 +625,10 @@ class PreviousTIResponse(Message):
     state: str | None
     try_number: int
     map_index: int | None
+    region_id: str | None
+    region_index: int | None
     duration: float | None
-    def __init__(self, *, task_id: str, dag_id: str, run_id: str, logical_date: datetime | None = ..., start_date: datetime | None = ..., end_date: datetime | None = ..., state: str | None = ..., try_number: int, map_index: int | None = ..., duration: float | None = ...) -> None: ...
+    def __init__(self, *, task_id: str, dag_id: str, run_id: str, logical_date: datetime | None = ..., start_date: datetime | None = ..., end_date: datetime | None = ..., state: str | None = ..., try_number: int, map_index: int | None = ..., region_id: str | None = ..., region_index: int | None = ..., duration: float | None = ...) -> None: ...
 
 class PreviousTIResult(Message):
     type: ClassVar[str]
@@ -636,6 +680,11 @@ class SetAssetStateStoreByUri(Message):
     key: str
     value: object
     def __init__(self, *, uri: str, key: str, value: object) -> None: ...
+
+class SetExecutionTimeout(Message):
+    type: ClassVar[str]
+    timeout_seconds: float
+    def __init__(self, *, timeout_seconds: float) -> None: ...
 
 class SetRenderedFields(Message):
     type: ClassVar[str]
@@ -689,7 +738,8 @@ class SucceedTask(Message):
     task_outlets: list[AssetProfile]
     outlet_events: list[dict[str, Any]]
     rendered_map_index: str | None
-    def __init__(self, *, state: Literal["success"] = ..., end_date: datetime, task_outlets: list[AssetProfile] = ..., outlet_events: list[dict[str, Any]] = ..., rendered_map_index: str | None = ...) -> None: ...
+    loop_decision: LoopDecisionPayload | None
+    def __init__(self, *, state: Literal["success"] = ..., end_date: datetime, task_outlets: list[AssetProfile] = ..., outlet_events: list[dict[str, Any]] = ..., rendered_map_index: str | None = ..., loop_decision: LoopDecisionPayload | None = ...) -> None: ...
 
 class TICount(Message):
     type: ClassVar[str]
@@ -698,7 +748,9 @@ class TICount(Message):
 
 class TIRunContext(Message):
     dag_run: DagRun
+    loop: LoopContext | None
     task_reschedule_count: int
+    first_task_reschedule_start_date: datetime | None
     max_tries: int
     variables: list[VariableResponse]
     connections: list[ConnectionResponse]
@@ -707,7 +759,9 @@ class TIRunContext(Message):
     xcom_keys_to_clear: list[str]
     should_retry: bool
     start_date: datetime | None
-    def __init__(self, *, dag_run: DagRun, task_reschedule_count: int = ..., max_tries: int, variables: list[VariableResponse] = ..., connections: list[ConnectionResponse] = ..., next_method: str | None = ..., next_kwargs: dict[str, Any] | str | None = ..., xcom_keys_to_clear: list[str] = ..., should_retry: bool = ..., start_date: datetime | None = ...) -> None: ...
+    arg_bindings: list[XComArgBinding | LiteralArgBinding] | None
+    multi_team: bool
+    def __init__(self, *, dag_run: DagRun, loop: LoopContext | None = ..., task_reschedule_count: int = ..., first_task_reschedule_start_date: datetime | None = ..., max_tries: int, variables: list[VariableResponse] = ..., connections: list[ConnectionResponse] = ..., next_method: str | None = ..., next_kwargs: dict[str, Any] | str | None = ..., xcom_keys_to_clear: list[str] = ..., should_retry: bool = ..., start_date: datetime | None = ..., arg_bindings: list[XComArgBinding | LiteralArgBinding] | None = ..., multi_team: bool = ...) -> None: ...
 
 class TaskBreadcrumbsResult(Message):
     type: ClassVar[str]
@@ -719,11 +773,12 @@ class TaskCallbackRequest(Message):
     filepath: str
     bundle_name: str
     bundle_version: str | None
+    version_data: dict[str, Any] | None
     msg: str | None
     ti: TaskInstance
     task_callback_type: TaskInstanceState | None
     context_from_server: TIRunContext | None
-    def __init__(self, *, filepath: str, bundle_name: str, bundle_version: str | None, msg: str | None = ..., ti: TaskInstance, task_callback_type: TaskInstanceState | None = ..., context_from_server: TIRunContext | None = ...) -> None: ...
+    def __init__(self, *, filepath: str, bundle_name: str, bundle_version: str | None, version_data: dict[str, Any] | None = ..., msg: str | None = ..., ti: TaskInstance, task_callback_type: TaskInstanceState | None = ..., context_from_server: TIRunContext | None = ...) -> None: ...
 
 class TaskInstance(Message):
     id: str
@@ -733,10 +788,12 @@ class TaskInstance(Message):
     try_number: int
     dag_version_id: str
     map_index: int
+    region_id: str
+    region_index: int
     hostname: str | None
     context_carrier: dict[str, Any] | None
     queue: str
-    def __init__(self, *, id: str, task_id: str, dag_id: str, run_id: str, try_number: int, dag_version_id: str, map_index: int = ..., hostname: str | None = ..., context_carrier: dict[str, Any] | None = ..., queue: str = ...) -> None: ...
+    def __init__(self, *, id: str, task_id: str, dag_id: str, run_id: str, try_number: int, dag_version_id: str, map_index: int = ..., region_id: str = ..., region_index: int = ..., hostname: str | None = ..., context_carrier: dict[str, Any] | None = ..., queue: str = ...) -> None: ...
 
 class TaskRescheduleStartDate(Message):
     type: ClassVar[str]
@@ -748,7 +805,9 @@ class TaskState(Message):
     state: Literal["failed", "skipped", "removed"]
     end_date: datetime | None
     rendered_map_index: str | None
-    def __init__(self, *, state: Literal["failed", "skipped", "removed"], end_date: datetime | None = ..., rendered_map_index: str | None = ...) -> None: ...
+    retry_reason: str | None
+    loop_decision: LoopDecisionPayload | None
+    def __init__(self, *, state: Literal["failed", "skipped", "removed"], end_date: datetime | None = ..., rendered_map_index: str | None = ..., retry_reason: str | None = ..., loop_decision: LoopDecisionPayload | None = ...) -> None: ...
 
 class TaskStateStoreResult(Message):
     type: ClassVar[str]
@@ -771,6 +830,12 @@ class TriggerDagRun(Message):
     dag_id: str
     run_id: str
     def __init__(self, *, logical_date: datetime | None = ..., run_after: datetime | None = ..., conf: dict[str, Any] | None = ..., reset_dag_run: bool | None = ..., partition_key: str | None = ..., note: str | None = ..., dag_id: str, run_id: str) -> None: ...
+
+class UpdateDagRunNote(Message):
+    type: ClassVar[str]
+    ti_id: str
+    note: str | None
+    def __init__(self, *, ti_id: str, note: str | None) -> None: ...
 
 class UpdateHITLDetail(Message):
     type: ClassVar[str]
@@ -800,6 +865,13 @@ class VariableResult(Message):
     key: str
     value: str | None
     def __init__(self, *, key: str, value: str | None) -> None: ...
+
+class XComArgBinding(Message):
+    name: str
+    value_schema: dict[str, Any] | None
+    kind: Literal["xcom"]
+    task_id: str
+    def __init__(self, *, name: str, value_schema: dict[str, Any] | None = ..., kind: Literal["xcom"], task_id: str) -> None: ...
 
 class XComCountResponse(Message):
     type: ClassVar[str]
