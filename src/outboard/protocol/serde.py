@@ -447,7 +447,7 @@ def _decode_decimal(data: Any) -> Any:
 def _decode_uuid(data: Any) -> Any:
     from uuid import UUID
 
-    return UUID(data)
+    return UUID(str(data))
 
 
 def _decode_number(data: Any) -> Any:

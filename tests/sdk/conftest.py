@@ -1,0 +1,82 @@
+"""An outside world for task code: variables, connections and XComs in dicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from anyio import to_thread
+
+from outboard.errors import ServerError
+from outboard.sdk import client
+from outboard.sdk.exceptions import AirflowRuntimeError, ErrorType
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from outboard.sdk.client import Client
+    from outboard.sdk.connection import Connection
+
+
+class World:
+    """Answers as a supervisor with a store would."""
+
+    def __init__(self) -> None:
+        self.variables: dict[str, str] = {}
+        self.descriptions: dict[str, str | None] = {}
+        self.connections: dict[str, Connection] = {}
+        self.xcoms: dict[tuple[str, str, str, str, int | None], Any] = {}
+        self.forbidden: set[str] = set()
+
+    def get_variable(self, key: str) -> str | None:
+        if key in self.forbidden:
+            raise AirflowRuntimeError(ServerError(ErrorType.PERMISSION_DENIED))
+        if key not in self.variables:
+            raise AirflowRuntimeError(ServerError(ErrorType.VARIABLE_NOT_FOUND, {"message": key}))
+        return self.variables[key]
+
+    def set_variable(self, key: str, value: str, description: str | None) -> None:
+        self.variables[key] = value
+        self.descriptions[key] = description
+
+    def delete_variable(self, key: str) -> None:
+        del self.variables[key]
+
+    def variable_keys(self, prefix: str | None) -> list[str]:
+        return [key for key in self.variables if key.startswith(prefix or "")]
+
+    def get_connection(self, conn_id: str) -> Connection:
+        if conn_id in self.forbidden:
+            raise AirflowRuntimeError(ServerError(ErrorType.PERMISSION_DENIED))
+        if conn_id not in self.connections:
+            raise AirflowRuntimeError(ServerError(ErrorType.CONNECTION_NOT_FOUND))
+        return self.connections[conn_id]
+
+    def get_xcom(
+        self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None, include_prior_dates: bool
+    ) -> tuple[bool, Any]:
+        address = (key, dag_id, run_id, task_id, map_index)
+        if address not in self.xcoms and include_prior_dates:
+            address = (key, dag_id, "earlier", task_id, map_index)
+        return address in self.xcoms, self.xcoms.get(address)
+
+    def set_xcom(self, key: str, value: object, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
+        self.xcoms[key, dag_id, run_id, task_id, map_index] = value
+
+    def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
+        del self.xcoms[key, dag_id, run_id, task_id, map_index]
+
+    def in_thread(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Awaitable[Any]:
+        return to_thread.run_sync(lambda: function(*arguments, **options))
+
+
+def _is_a_client(world: World) -> Client:
+    return world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    created = World()
+    client.use(_is_a_client(created))
+    yield created
+    client.use(None)

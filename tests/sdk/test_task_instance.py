@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from outboard import Context, TaskInstance
+from outboard.sdk.context import pop_context, push_context
+from tests.sdk.conftest import World
+
+
+def instance(**changes: Any) -> TaskInstance:
+    values: dict[str, Any] = {"id": "u", "dag_id": "d", "task_id": "t", "run_id": "r", "try_number": 1}
+    return TaskInstance(**{**values, **changes})
+
+
+def test_what_a_task_pushes_stands_under_its_own_address(world: World) -> None:
+    instance().xcom_push("k", {"a": 1})
+    instance(map_index=2).xcom_push(key="k", value="mapped")
+    assert world.xcoms == {("k", "d", "r", "t", None): {"a": 1}, ("k", "d", "r", "t", 2): "mapped"}
+
+
+def test_by_default_the_return_value_of_one_task_of_this_run_is_pulled(world: World) -> None:
+    world.set_xcom("return_value", 5, "d", "r", "up", None)
+    assert instance().xcom_pull("up") == 5
+    assert instance().xcom_pull(task_ids="up") == 5
+
+
+def test_without_a_task_its_own_are_pulled(world: World) -> None:
+    instance().xcom_push("k", "mine")
+    assert instance().xcom_pull(key="k") == "mine"
+
+
+def test_several_tasks_give_a_list_in_their_order(world: World) -> None:
+    world.set_xcom("return_value", 1, "d", "r", "a", None)
+    world.set_xcom("return_value", 2, "d", "r", "b", None)
+    assert instance().xcom_pull(["b", "missing", "a"], default=0) == [2, 0, 1]
+    assert instance().xcom_pull(task_ids=("b",)) == [2]
+    assert instance().xcom_pull(iter([])) == []
+
+
+def test_indexes_choose_instances_of_a_mapped_task(world: World) -> None:
+    for index in range(3):
+        world.set_xcom("return_value", index * 10, "d", "r", "mapped", index)
+    assert instance().xcom_pull("mapped", map_indexes=1) == 10
+    assert instance().xcom_pull("mapped", map_indexes=[2, 0]) == [20, 0]
+    assert instance().xcom_pull("mapped", map_indexes=-1) is None
+    assert instance().xcom_pull("mapped", map_indexes=None) is None
+
+
+def test_other_dags_and_runs_can_be_named(world: World) -> None:
+    world.set_xcom("k", "there", "other", "then", "up", None)
+    assert instance().xcom_pull("up", dag_id="other", key="k", run_id="then") == "there"
+
+
+def test_a_missing_xcom_is_the_default_and_so_is_a_stored_none(world: World) -> None:
+    world.set_xcom("return_value", None, "d", "r", "up", None)
+    assert instance().xcom_pull("up", default="x") == "x"
+    assert instance().xcom_pull("absent") is None
+    assert instance().xcom_pull("absent", default="x") == "x"
+
+
+def test_values_that_are_false_are_values(world: World) -> None:
+    world.set_xcom("return_value", 0, "d", "r", "up", None)
+    assert instance().xcom_pull("up", default="x") == 0
+
+
+def test_earlier_runs_count_on_request(world: World) -> None:
+    world.set_xcom("return_value", "old", "d", "earlier", "up", None)
+    assert instance().xcom_pull("up") is None
+    assert instance().xcom_pull("up", include_prior_dates=True) == "old"
+
+
+def test_an_argument_is_told_whether_its_xcom_exists(world: World) -> None:
+    world.set_xcom("return_value", None, "d", "r", "up", None)
+    assert instance().pull_argument("up", "return_value") == (True, None)
+    assert instance().pull_argument("up", "absent") == (False, None)
+
+
+@pytest.mark.anyio
+async def test_coroutines_have_faces_of_their_own(world: World) -> None:
+    await instance().axcom_push("k", 3)
+    assert await instance().axcom_pull("t", key="k") == 3
+    assert await instance().axcom_pull(["t", "t"], key="k") == [3, 3]
+
+
+def test_a_missing_index_means_unmapped() -> None:
+    assert instance(map_index=None).map_index == -1
+    assert not instance(map_index=None).is_mapped
+    assert instance(map_index=0).is_mapped
+
+
+def test_the_context_is_its_own_or_the_current_one() -> None:
+    own, current = Context(run_id="own"), Context(run_id="current")
+    assert instance(context=own).get_template_context() is own
+    push_context(current)
+    try:
+        assert instance().get_template_context() is current
+    finally:
+        pop_context()
+
+
+def test_the_repr_says_which_task_of_which_run() -> None:
+    assert repr(instance(map_index=3, try_number=2)) == "<TaskInstance d.t[3] of r, try 2>"
