@@ -2,12 +2,13 @@
 
 ::
 
-    AIRFLOW/bin/python src/outboard/_tools/record_wire.py            # writes fixtures/wire/*.json
+    AIRFLOW/bin/python src/outboard/_tools/record_wire.py            # writes fixtures/wire/DATE/*.json
     AIRFLOW/bin/python src/outboard/_tools/record_wire.py --check    # exits 1 when a recording would differ
 
 Runs inside an Airflow environment (``.ci/pins/airflow-3.3.2.txt``), which has no outboard: this file imports nothing of
-it. Bytes are kept as hexadecimal text. What JSON has no form for is kept under a one-key map: ``{"$timestamp": "…Z"}``,
-``{"$bytes": "00ff"}``, ``{"$float": "nan"}``, ``{"$ext": [7, "00"]}``, ``{"$map": [[key, value], …]}``.
+it. DATE is that of the environment's supervisor schema. Bytes are kept as hexadecimal text. What JSON has no form for is
+kept under a one-key map: ``{"$timestamp": "…Z"}``, ``{"$bytes": "00ff"}``, ``{"$float": "nan"}``, ``{"$ext": [7, "00"]}``,
+``{"$map": [[key, value], …]}``.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
 
-TARGET = Path(__file__).resolve().parents[3] / "fixtures" / "wire"
+WIRE = Path(__file__).resolve().parents[3] / "fixtures" / "wire"
 
 # Airflow is not installed where this file is checked.
 msgspec: Any = importlib.import_module("msgspec")
 pydantic: Any = importlib.import_module("pydantic")
 comms: Any = importlib.import_module("airflow.sdk.execution_time.comms")
+SCHEMA = Path(comms.__file__).with_name("schema") / "schema.json"
 
 SOME_UUID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 SOME_TIME = datetime(2026, 11, 21, 9, 30, 0, 250_000, UTC)
@@ -339,14 +341,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only compare; exit 1 when a recording would differ")
     arguments = parser.parse_args(argv)
     stale = 0
+    target = WIRE / json.loads(SCHEMA.read_text())["api_version"]
     for recording in (values, frames, verdicts, messages):
-        path = TARGET / f"{recording.__name__}.json"
+        path = target / f"{recording.__name__}.json"
         entries = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in recording())
         text = f"[\n{entries}\n]\n"
         if path.exists() and path.read_text() == text:
             continue
         stale += 1
-        print(f"{'stale' if arguments.check else 'wrote'} {path.name}")
+        print(f"{'stale' if arguments.check else 'wrote'} {path.relative_to(WIRE)}")
         if not arguments.check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
