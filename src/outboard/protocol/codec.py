@@ -31,6 +31,9 @@ INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 UUID_LENGTH = 36
 INFINITY = float("inf")
 
+# A stock supervisor writes the connections inside a StartupDetails by the names that its own code has for their fields.
+INNER_NAMES = {"schema": "schema_"}
+
 
 class _Mismatch(Exception):
     """A value that its type expression refuses; the path grows while the error travels outwards."""
@@ -305,8 +308,9 @@ def _read_definition(name: str, body: Any) -> Message:
     found = messages.definition(name)
     values: dict[str, object] = {}
     for field, kind, required, default in found.spec:
-        value = body.get(field)
-        if value is None and (not required or field not in body):
+        key = field if field in body else INNER_NAMES.get(field, field)
+        value = body.get(key)
+        if value is None and (not required or key not in body):
             if required:
                 raise _Mismatch("the field is required").under(field)
             if default is None:
