@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from outboard.protocol import messages as m
+from outboard.supervisor import kinship
 from outboard.supervisor.coordinator import run_task
 from outboard.supervisor.limits import Limits
 from outboard.supervisor.local_store import LocalStore
@@ -101,13 +102,10 @@ def descriptors() -> dict[str, str]:
     return found
 
 
-def children() -> set[str]:
+def children() -> set[int]:
     """The pids of this process's children, zombies included."""
-    return {
-        pid
-        for thread in os.listdir("/proc/self/task")
-        for pid in Path(f"/proc/self/task/{thread}/children").read_text().split()
-    }
+    found = map(kinship.process, map(int, filter(str.isdigit, os.listdir("/proc"))))
+    return {kin.pid for kin in found if kin is not None and kin.parent == os.getpid()}
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +144,7 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+def is_there(path: str) -> bool:
+    return Path(path).exists()

@@ -38,6 +38,7 @@ class Wire:
     def __init__(self) -> None:
         flags = dict(argument[2:].split("=", 1) for argument in sys.argv if argument.startswith("--"))
         self.conversation = Conversation(RUNTIME)
+        self.unread: list[Any] = []
         self.read_end, self.write_end, self.logs = 0, 1, -1
         if "comm" in flags:
             self.logs = dial(flags["logs"]).detach()
@@ -47,24 +48,24 @@ class Wire:
         while data:
             data = data[os.write(self.write_end, data) :]
 
-    def events(self) -> list[Any]:
-        data = os.read(self.read_end, 65_536)
-        return self.conversation.receive_data(data) if data else self.conversation.receive_eof()
+    def event(self) -> Any:
+        while not self.unread:
+            data = os.read(self.read_end, 65_536)
+            self.unread += self.conversation.receive_data(data) if data else self.conversation.receive_eof()
+        return self.unread.pop(0)
 
     def greeting(self) -> Any:
-        while True:
-            for event in self.events():
-                assert isinstance(event, Greeting), event
-                return event.message
+        event = self.event()
+        assert isinstance(event, Greeting), event
+        return event.message
 
     def send(self, message: Any) -> None:
         self.write(self.conversation.send_request(message)[1])
 
     def reply(self) -> Reply:
-        while True:
-            for event in self.events():
-                assert isinstance(event, Reply), event
-                return event
+        event = self.event()
+        assert isinstance(event, Reply), event
+        return event
 
     def ask(self, message: Any) -> Reply:
         self.send(message)
@@ -396,7 +397,7 @@ def leave_grandchild(kind: str) -> None:
         left = grandchild(
             f"if os.fork():\n    os._exit(0)\nos.setsid()\nopen('pid', 'w').write(str(os.getpid()))\n{STAY}",
             cwd=os.environ["TMPDIR"],
-        )  # noqa: E501
+        )
         left.wait()
         with open(os.path.join(os.environ["TMPDIR"], "pid")) as file:
             left.pid = int(file.read())

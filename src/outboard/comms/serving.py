@@ -55,6 +55,8 @@ class ServingChannel:
         self._wake = anyio.Event()
         self._idle = anyio.Event()
         self._peer_reads = True
+        self._overload: RemoteProtocolError | None = None
+        self._reading = anyio.CancelScope()
         self._tasks = anyio.create_task_group()
 
     @property
@@ -104,36 +106,48 @@ class ServingChannel:
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield what the runtime sends, until the stream ends: last comes a `PeerClosed` or a `Broken`."""
-        async for data in self._chunks():
+        while data := await self._read():
             for event in self._conversation.receive_data(data):
                 yield event
                 if isinstance(event, Broken):
                     return
-            if (overload := self._overload()) is not None:
-                yield Broken(overload)
+                if self._overload is not None:
+                    break
+            if self._overload is not None:
+                yield Broken(self._overload)
                 return
         for event in self._conversation.receive_eof():
             yield event
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        while True:
+    async def _read(self) -> bytes:
+        """Return what has arrived; nothing at the end of the stream."""
+        with anyio.CancelScope() as self._reading:
             try:
-                yield await self._receive.receive()
+                return await self._receive.receive()
             except (anyio.EndOfStream, anyio.BrokenResourceError):
-                return
+                return b""
+        return b""
 
-    def _overload(self) -> RemoteProtocolError | None:
+    def _queue(self, data: bytes) -> None:
+        if not self._peer_reads:
+            return
+        self._unwritten.append(data)
+        self._unwritten_size += len(data)
+        self._wake.set()
         count, size = len(self._unwritten), self._unwritten_size
         # One reply alone may have any size that a frame may have.
         if count > MAX_UNREAD_REPLIES or (count > 1 and size > MAX_UNREAD_BYTES):
-            return RemoteProtocolError(f"it sends requests but does not read the replies: {count} wait, {size} bytes")
-        return None
+            self._overload = RemoteProtocolError(
+                f"it sends requests but does not read the replies: {count} wait, {size} bytes in all"
+            )
+            self._stop_writing()
+            self._reading.cancel()
 
-    def _queue(self, data: bytes) -> None:
-        if self._peer_reads:
-            self._unwritten.append(data)
-            self._unwritten_size += len(data)
-            self._wake.set()
+    def _stop_writing(self) -> None:
+        self._peer_reads = False
+        self._unwritten.clear()
+        self._unwritten_size = 0
+        self._idle.set()
 
     async def _write_replies(self) -> None:
         """Write what is queued, in order. The only task that touches the sending stream."""
@@ -141,12 +155,12 @@ class ServingChannel:
             while True:
                 while self._unwritten:
                     await self._send.send(self._unwritten[0])
+                    if not self._peer_reads:
+                        return
                     self._unwritten_size -= len(self._unwritten.popleft())
                 self._idle.set()
                 self._wake = anyio.Event()
                 await self._wake.wait()
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             # That the runtime is gone is told by the reading side, which still holds what it sent before it went.
-            self._peer_reads = False
-            self._unwritten.clear()
-            self._idle.set()
+            self._stop_writing()

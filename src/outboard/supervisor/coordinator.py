@@ -259,7 +259,8 @@ class _Supervision:
     async def _watch(self, process: TaskProcess, channel: ServingChannel) -> None:
         """Wait until the process has ended, by itself or by what enforces the limits."""
         async with anyio.create_task_group() as watchers:
-            watchers.start_soon(self._enforce_limits, process, channel)
+            watchers.start_soon(self._enforce_startup, process, channel)
+            watchers.start_soon(self._enforce_execution, process)
             watchers.start_soon(self._end_when_unwanted, process)
             await process.wait()
             watchers.cancel_scope.cancel()
@@ -268,22 +269,27 @@ class _Supervision:
         await self.no_longer_wanted.wait()
         await process.end(self.limits.grace)
 
-    async def _enforce_limits(self, process: TaskProcess, channel: ServingChannel) -> None:
-        greeted_at = anyio.current_time()
+    async def _enforce_startup(self, process: TaskProcess, channel: ServingChannel) -> None:
         with anyio.move_on_after(self.limits.startup):
             await self._heard.wait()
         # A task that computes says nothing, so silence alone is no sign of trouble; an unread greeting is.
-        if not self._heard.is_set() and not (process.has_read_everything() and not channel.unwritten):
+        if self._heard.is_set():
+            return
+        if process.has_read_everything() and not channel.unwritten:
+            self._has_begun()
+        else:
             self.evidence.exceeded = f"did not read its greeting within {self.limits.startup:g} seconds"
-            return await process.end(self.limits.grace)
-        self._has_begun()
-        with anyio.CancelScope(deadline=greeted_at + self.limits.execution):
+            await process.end(self.limits.grace)
+
+    async def _enforce_execution(self, process: TaskProcess) -> None:
+        with anyio.move_on_after(self.limits.execution):
             await self._settled.wait()
-        if not self._settled.is_set():
+        if self._settled.is_set():
+            await self._await_exit()
+        else:
+            self._has_begun()
             self.evidence.exceeded = f"was ended after {self.limits.execution:g} seconds, the limit for its execution"
-            return await process.end(self.limits.grace)
-        await self._await_exit()
-        return await process.end(self.limits.grace)
+        await process.end(self.limits.grace)
 
     async def _await_exit(self) -> None:
         """Give a process that has nothing more to say the time to leave by itself; returns if it does not."""
@@ -311,11 +317,13 @@ class _Supervision:
                     if isinstance(event, LogRecord):
                         self._write(from_fields(event.record))
                     elif isinstance(event, Request | InvalidRequest):
+                        self._has_begun()
                         self._heard.set()
                         await send.send(event)
                     elif isinstance(event, Broken):
                         self._note_violation(event)
         # After the answering has ended too: a report that is still being taken is a report.
+        self._heard.set()
         self._settled.set()
 
     def _note_violation(self, event: Broken) -> None:
