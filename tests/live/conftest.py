@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.environment import built_environment
+from outboard.errors import EnvironmentBuildError
+from tests.live.environment import BUILD_SECONDS, built_environment
 from tests.live.supervisor import AirflowSupervisor, started_supervisor
 
 if TYPE_CHECKING:
@@ -22,13 +23,23 @@ AUTHOR_FILES = Path(__file__).with_name("author_files")
 # To load an author's file and to answer a parse request takes a fraction of a second.
 PACK_SECONDS = 60
 
+# The longest of these tests runs two hundred tasks.
+TEST_SECONDS = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever live test comes first on a new machine also waits for the environment."""
+    for item in items:
+        if item.path.parent == AUTHOR_FILES.parent:
+            item.add_marker(pytest.mark.timeout(BUILD_SECONDS + TEST_SECONDS))
+
 
 @pytest.fixture(scope="session")
 def airflow_python() -> Path:
     """The interpreter of an environment with the pinned Airflow. No test of this folder passes without it."""
     try:
         return built_environment(PINS, ROOT / ".cache")
-    except RuntimeError as error:
+    except EnvironmentBuildError as error:
         pytest.fail(f"no environment for the live tests: {error}", pytrace=False)
 
 

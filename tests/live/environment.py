@@ -13,6 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from outboard.bundle.environment import find_uv
+from outboard.errors import EnvironmentBuildError
+
 __all__ = ("BUILD_SECONDS", "built_environment")
 
 # About 130 wheels to fetch, unpack and compile: one to two minutes on two cores.
@@ -26,7 +29,7 @@ def built_environment(pins: Path, cache: Path) -> Path:
     short leaves no marker and is started over; two test runs at once wait for one another.
 
     Raises:
-        RuntimeError: uv could not build it; the text is uv's own.
+        EnvironmentBuildError: there is no uv, or it could not build this; the text is its own.
     """
     digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n".encode() + pins.read_bytes()).hexdigest()[:16]
     folder = cache / f"{pins.stem}-{digest}"
@@ -45,13 +48,10 @@ def built_environment(pins: Path, cache: Path) -> Path:
 
 
 def _uv(*arguments: str) -> None:
-    # The pins of the tests put uv beside the interpreter that runs them.
-    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if uv is None:
-        raise RuntimeError("uv is neither beside the running interpreter nor on PATH: install .ci/pins/dev.txt")
     # An interpreter that uv fetched by itself would not be the one under test.
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    command = [uv, *arguments]
+    command = [find_uv(), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, env=environment, check=False)
     if done.returncode:
-        raise RuntimeError(f"`uv {' '.join(arguments[:2])}` failed ({done.returncode}): {done.stderr.strip()}")
+        said = f"`uv {' '.join(arguments[:2])}` failed ({done.returncode}): {done.stderr.strip()}"
+        raise EnvironmentBuildError(said)

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.environment import BUILD_SECONDS
-
 if TYPE_CHECKING:
     from tests.live.supervisor import AirflowSupervisor, TaskReport
 
-# The first test of a new machine builds the environment.
-pytestmark = [pytest.mark.live, pytest.mark.timeout(BUILD_SECONDS + 120)]
+pytestmark = pytest.mark.live
 
 XCOMS = "/xcoms/outcomes/live"
 WAREHOUSE = {"conn_type": "postgres", "host": "db.example", "port": 5432, "login": "reader", "password": "s3cret"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from outboard.bundle.environment import find_uv
 from outboard.protocol import messages as m
 from tests.benchmarks.import_profile import imported_modules
 from tests.benchmarks.packed import PackedFile, environment_with_msgpack, pack
@@ -69,19 +69,12 @@ def installed_interpreters() -> list[tuple[tuple[int, int], str]]:
     siblings = [str(path.parent) for path in sorted(Path(sys.base_prefix).parent.glob("*/bin/python3"))]
     search = os.pathsep.join([*siblings, os.environ.get("PATH", "")])
     listed = subprocess.run(
-        [uv(), "python", "list", "--only-installed", "--output-format", "json", "--no-config"],
+        [find_uv(), "python", "list", "--only-installed", "--output-format", "json", "--no-config"],
         **{"capture_output": True, "text": True, "check": True},
         env={**os.environ, "PATH": search, "UV_PYTHON_DOWNLOADS": "never"},
     )
     pythons = [python for python in json.loads(listed.stdout) if python["implementation"] == "cpython"]
     return [((each["version_parts"]["major"], each["version_parts"]["minor"]), each["path"]) for each in pythons]
-
-
-def uv() -> str:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    found = shutil.which("uv", path=path)
-    assert found is not None, "uv is neither beside the running interpreter nor on PATH: install .ci/pins/dev.txt"
-    return found
 
 
 INTERPRETERS = interpreters()
