@@ -291,6 +291,9 @@ def _of_kind(kind: Any) -> SearchStrategy[Any]:
         return st.lists(_of_kind(rest[0]), min_size=rest[1], max_size=rest[1] + 2)
     if head == "map":
         return st.dictionaries(texts(max_size=8), _of_kind(rest[0]), max_size=3)
+    if head in ("above", "least"):
+        bound, scalar = rest
+        return _of_kind(scalar).filter(lambda number: number > bound or (head == "least" and number == bound))
     parts = [_of_kind(part) for part in rest]
     if head == "tuple":
         return st.tuples(*parts)

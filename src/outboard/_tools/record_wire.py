@@ -249,16 +249,47 @@ def verdicts() -> list[dict[str, Any]]:
 
 def messages() -> list[dict[str, Any]]:
     """Each message of both directions as Airflow's models write it: with all fields, and with the required ones only."""
+    recorded = []
+    for direction, models in directions().items():
+        for model in models:
+            recorded += message_frames(direction, model)
+    return recorded
+
+
+def downgraded() -> list[dict[str, Any]]:
+    """What Airflow's own migration makes of the messages that a runtime stamped with an older date gets otherwise."""
+    schema: Any = importlib.import_module("airflow.sdk.execution_time.schema")
+    dates = json.loads(SCHEMA.read_text())["api_version"], "2026-06-16"
+    recorded = []
+    for model in directions()["to runtime"] if dates[0] != dates[1] else ():
+        definition = model.model_json_schema(by_alias=True)
+        message = model.model_validate(sample_of(definition, definition.get("$defs", {}), everything=True))
+        try:
+            older = schema.get_schema_version_migrator().downgrade(message, dates[1], by_alias=True)
+        except Exception:  # its own trouble with its own samples
+            continue
+        # Airflow looks at the union's tag before it migrates, so the name stays that of the model.
+        newest, older = (
+            plain(shown.model_dump(by_alias=True) | {"type": model.__name__}) for shown in (message, older)
+        )
+        if newest != older:
+            recorded.append({"type": model.__name__, "schema": dates[1], "newest": tag(newest), "older": tag(older)})
+    return recorded
+
+
+def plain(body: dict[str, Any]) -> Any:
+    """A body as its reader gets it."""
+    return msgspec.msgpack.decode(comms._new_encoder().encode(body))
+
+
+def directions() -> dict[str, list[Any]]:
+    """The models of each direction, by name."""
     processor: Any = importlib.import_module("airflow.dag_processing.processor")
     unions = {
         "to runtime": {*union_members(comms.ToTask), processor.DagFileParseRequest},
         "to supervisor": {*union_members(comms.ToSupervisor), processor.DagFileParsingResult},
     }
-    recorded = []
-    for direction, models in unions.items():
-        for model in sorted(models, key=lambda model: model.__name__):
-            recorded += message_frames(direction, model)
-    return recorded
+    return {direction: sorted(models, key=lambda model: str(model.__name__)) for direction, models in unions.items()}
 
 
 def union_members(annotated: Any) -> tuple[Any, ...]:
@@ -342,11 +373,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     stale = 0
     target = WIRE / json.loads(SCHEMA.read_text())["api_version"]
-    for recording in (values, frames, verdicts, messages):
+    for recording in (values, frames, verdicts, messages, downgraded):
         path = target / f"{recording.__name__}.json"
-        entries = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in recording())
-        text = f"[\n{entries}\n]\n"
-        if path.exists() and path.read_text() == text:
+        entries = [json.dumps(entry, ensure_ascii=False) for entry in recording()]
+        text = "[\n" + ",\n".join(entries) + "\n]\n"
+        if not entries or (path.exists() and path.read_text() == text):
             continue
         stale += 1
         print(f"{'stale' if arguments.check else 'wrote'} {path.relative_to(WIRE)}")
