@@ -5,7 +5,7 @@ Run it with the Python of an environment that has Airflow 3 and not necessarily 
     python src/outboard/_tools/record_trigger_rules.py > fixtures/data/trigger_rules.json
 
 Every rule is asked about every combination of states of up to three upstream tasks, none of them mapped, none of them a
-set-up task.
+set-up task. Airflow 3.3.2 and 3.4.0b2 decided the same.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,8 +23,7 @@ MOST_UPSTREAM = 3
 
 def decide(rule: str, states: tuple[str, ...]) -> str:
     """Ask Airflow: the state that it sets, or else whether the task may run."""
-    from airflow.ti_deps.deps.trigger_rule_dep import TriggerRuleDep
-
+    rules: Any = import_module("airflow.ti_deps.deps.trigger_rule_dep")
     upstream = [
         SimpleNamespace(task_id=f"u{number}", is_setup=False, get_needs_expansion=lambda: False)
         for number in range(len(states))
@@ -42,11 +42,17 @@ def decide(rule: str, states: tuple[str, ...]) -> str:
         get_closest_mapped_task_group=lambda: None,
     )
     found: list[str] = []
+
+    def set_state(state: Any, session: object) -> bool:
+        found.append(state.value)
+        return True
+
     instance: Any = SimpleNamespace(
         task=task,
         map_index=-1,
         get_dagrun=lambda session: None,
-        set_state=lambda state, session: found.append(str(state.value)) or True,
+        set_state=set_state,
+        region_index=-1,  # asked since 3.4
     )
     context: Any = SimpleNamespace(
         flag_upstream_failed=True,
@@ -55,7 +61,7 @@ def decide(rule: str, states: tuple[str, ...]) -> str:
         ensure_finished_tis=lambda run, session: ended,
         has_regions=lambda ti, session: False,  # asked since 3.4
     )
-    statuses = list(TriggerRuleDep()._get_dep_statuses(instance, context, session=None))
+    statuses = list(rules.TriggerRuleDep()._get_dep_statuses(instance, context, session=None))
     if found:
         return found[0]
     return "run" if all(status.passed for status in statuses) else "wait"
@@ -63,19 +69,15 @@ def decide(rule: str, states: tuple[str, ...]) -> str:
 
 def record() -> dict[str, object]:
     """Ask about every rule and every combination."""
-    import airflow
-    from airflow.task.trigger_rule import TriggerRule
-
+    version: str = import_module("airflow").__version__
+    names = sorted(rule.value for rule in import_module("airflow.task.trigger_rule").TriggerRule)
     combinations = [
         states
         for count in range(1, MOST_UPSTREAM + 1)
         for states in itertools.combinations_with_replacement(STATES, count)
     ]
-    rules = {
-        rule.value: {" ".join(states): decide(rule.value, states) for states in combinations}
-        for rule in sorted(TriggerRule, key=lambda rule: rule.value)
-    }
-    provenance = f"what Apache Airflow {airflow.__version__} decides; recorded by _tools/record_trigger_rules.py"
+    rules = {name: {" ".join(states): decide(name, states) for states in combinations} for name in names}
+    provenance = f"what Apache Airflow {version} decides; recorded by _tools/record_trigger_rules.py"
     return {"provenance": provenance, "rules": rules}
 
 

@@ -13,6 +13,7 @@
 `masking`          secrets → asterisks
 `trigger_rules`    the states of upstream tasks → may this task run
 `dag_run`          the tasks of one Dag run, in order, with retries
+`run_report`       what a run is asked for, and what is known about it
 =================  =====================================================================================
 
 It knows nothing of the runtime but the wire, and no author's code.

@@ -1,0 +1,462 @@
+"""The scheduling of one run: order, parallelism, trigger rules, retries. Tries are scripted, and time is a number."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outboard.errors import UsageError
+from outboard.protocol import messages as m
+from outboard.protocol.codec import encode_body
+from outboard.protocol.serialized_dag import SerializedDag, read
+from outboard.supervisor.coordinator import run_task
+from outboard.supervisor.dag_run import run_dag
+from outboard.supervisor.local_store import LocalStore
+from outboard.supervisor.outcome import Outcome
+from outboard.supervisor.ports import XComKey
+from outboard.supervisor.run_report import DagRunReport, Progress, RunRequest
+from tests.supervisor.conftest import QUICK, Records, peer
+
+pytestmark = pytest.mark.anyio
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+REQUEST = RunRequest(run_id="r", logical_date=START, conf={"size": 3}, bundle_name="b", file="d.py")
+
+
+def make_dag(**tasks: Mapping[str, Any]) -> SerializedDag:
+    """A Dag from the fields of its tasks; ``after`` names what a task waits for."""
+    below: dict[str, list[str]] = {task_id: [] for task_id in tasks}
+    for task_id, fields in tasks.items():
+        for above in fields.get("after", ()):
+            below[above].append(task_id)
+    items = [
+        {
+            "__type": "operator",
+            "__var": {
+                "task_id": task_id,
+                "downstream_task_ids": below[task_id],
+                **{name: value for name, value in fields.items() if name != "after"},
+            },
+        }
+        for task_id, fields in tasks.items()
+    ]
+    return read({"__version": 3, "dag": {"dag_id": "d", "tasks": items}})
+
+
+@attrs.define
+class Time:
+    """A clock that moves only when somebody waits."""
+
+    moment: datetime = START
+    waits: list[float] = attrs.field(factory=list)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.moment += timedelta(seconds=seconds)
+        await anyio.lowlevel.checkpoint()
+
+
+def ended(state: str, **fields: Any) -> Outcome:
+    return Outcome(
+        state=state,
+        reason=f"said {state}",
+        exit_code=0,
+        started_at=START,
+        ended_at=START + timedelta(seconds=2),
+        **fields,
+    )
+
+
+@attrs.define
+class Script:
+    """Executes tries by what is written for each task: states, outcomes, or something to be done first."""
+
+    states: Mapping[str, Any] = attrs.field(factory=dict)
+    store: LocalStore = attrs.field(factory=LocalStore)
+    clock: Time = attrs.field(factory=Time)
+    greetings: list[m.StartupDetails] = attrs.field(factory=list)
+    progress: list[Progress] = attrs.field(factory=list)
+    under_way: set[str] = attrs.field(factory=set)
+    most_at_once: int = 0
+
+    async def execute(self, startup: m.StartupDetails) -> Outcome:
+        encode_body(startup)
+        task_id = startup.ti.task_id
+        self.greetings.append(startup)
+        self.under_way.add(task_id)
+        self.most_at_once = max(self.most_at_once, len(self.under_way))
+        await anyio.lowlevel.checkpoint()
+        written = self.states.get(task_id, "success")
+        if isinstance(written, list):
+            written = written.pop(0)
+        if callable(written):
+            written = await written(startup)
+        self.under_way.discard(task_id)
+        return written if isinstance(written, Outcome) else ended(written)
+
+    async def run(self, dag: SerializedDag, **options: Any) -> DagRunReport:
+        with anyio.fail_after(10):
+            return await run_dag(
+                dag,
+                self.execute,
+                request=REQUEST,
+                store=self.store,
+                clock=self.clock,
+                on_progress=self.progress.append,
+                **options,
+            )
+
+    @property
+    def order(self) -> list[str]:
+        return [greeting.ti.task_id for greeting in self.greetings]
+
+
+def states(report: DagRunReport) -> dict[str, str | None]:
+    return {task.task_id: task.state for task in report.tasks}
+
+
+DIAMOND = {"a": {}, "b": {"after": ["a"]}, "c": {"after": ["a"]}, "d": {"after": ["b", "c"]}}
+
+
+# ── order ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_task_starts_when_what_it_waits_for_has_ended() -> None:
+    script = Script()
+    report = await script.run(make_dag(**DIAMOND))
+    assert script.order == ["a", "b", "c", "d"]
+    assert script.most_at_once == 2
+    assert (report.state, states(report)) == ("success", dict.fromkeys("abcd", "success"))
+
+
+async def test_no_more_tries_are_under_way_than_allowed() -> None:
+    script = Script()
+    await script.run(make_dag(**{f"t{number}": {} for number in range(9)}), parallelism=3)
+    assert (script.most_at_once, len(script.order)) == (3, 9)
+
+
+async def test_a_failure_gives_up_what_waits_for_it_and_nothing_else() -> None:
+    script = Script({"b": "failed"})
+    report = await script.run(make_dag(**DIAMOND, e={"after": ["d"]}, f={"after": ["c"]}))
+    assert states(report) == {
+        "a": "success",
+        "b": "failed",
+        "c": "success",
+        "d": "upstream_failed",
+        "e": "upstream_failed",
+        "f": "success",
+    }
+    assert report.state == "failed"
+    assert report.tasks[-2].reason == "said success" or report.tasks[-2].task_id == "e"
+
+
+async def test_a_task_that_is_given_up_says_why() -> None:
+    report = await Script({"a": "failed"}).run(make_dag(a={}, b={"after": ["a"]}))
+    assert report.tasks[1].reason == "upstream_failed by its trigger rule all_success: a failed"
+
+
+async def test_a_task_may_start_before_all_that_it_waits_for_has_ended() -> None:
+    ends = anyio.Event()
+
+    async def wait(startup: m.StartupDetails) -> str:
+        await ends.wait()
+        return "success"
+
+    async def end(startup: m.StartupDetails) -> str:
+        ends.set()
+        return "success"
+
+    script = Script({"slow": wait, "eager": end})
+    dag = make_dag(quick={}, slow={}, eager={"after": ["quick", "slow"], "trigger_rule": "one_success"})
+    assert (await script.run(dag)).state == "success"
+
+
+async def test_a_failed_task_with_a_task_behind_it_that_succeeds_is_no_failed_run() -> None:
+    """Airflow lets the last tasks decide."""
+    report = await Script({"a": "failed"}).run(make_dag(a={}, b={"after": ["a"], "trigger_rule": "all_done"}))
+    assert (states(report), report.state) == ({"a": "failed", "b": "success"}, "success")
+
+
+async def test_a_skip_goes_on_to_what_waits_for_it_and_is_no_failure() -> None:
+    report = await Script({"a": "skipped"}).run(make_dag(a={}, b={"after": ["a"]}))
+    assert (states(report), report.state) == ({"a": "skipped", "b": "skipped"}, "success")
+
+
+async def test_tasks_that_wait_for_what_cannot_happen_end_the_run_as_failed() -> None:
+    report = await Script({"a": "removed"}).run(make_dag(a={}, b={"after": ["a"], "trigger_rule": "all_skipped"}))
+    assert (states(report), report.state) == ({"a": "removed", "b": None}, "failed")
+    assert report.tasks[1].reason == "waits for what cannot happen any more"
+
+
+async def test_a_task_may_have_tasks_behind_it_skipped() -> None:
+    script = Script()
+
+    async def branch(startup: m.StartupDetails) -> str:
+        key = await _key_of(startup)
+        await script.store.task_instances.skip_downstream(key, [("left", -1)])
+        return "success"
+
+    script.states = {"branch": branch}
+    report = await script.run(make_dag(branch={}, left={"after": ["branch"]}, right={"after": ["branch"]}))
+    assert states(report) == {"branch": "success", "left": "skipped", "right": "success"}
+    assert report.tasks[1].reason == "skipped by a task before it"
+
+
+async def _key_of(startup: m.StartupDetails) -> Any:
+    from outboard.supervisor.ports import TaskKey
+
+    return TaskKey(dag_id=startup.ti.dag_id, run_id=startup.ti.run_id, task_id=startup.ti.task_id)
+
+
+# ── retries ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_retry_waits_for_its_delay_and_counts_up() -> None:
+    script = Script({"a": ["up_for_retry", "up_for_retry", "success"]})
+    report = await script.run(make_dag(a={"retries": 2, "retry_delay": 60.0}))
+    tries = [(g.ti.try_number, g.ti_context.max_tries, g.ti_context.should_retry) for g in script.greetings]
+    assert tries == [(1, 2, True), (2, 2, True), (3, 2, False)]
+    assert script.clock.waits == [60.0, 60.0]
+    assert (report.tasks[0].try_number, report.tasks[0].duration) == (3, 6.0)
+    assert len({greeting.ti.id for greeting in script.greetings}) == 3
+
+
+async def test_a_task_without_retries_is_offered_none() -> None:
+    script = Script()
+    await script.run(make_dag(a={}))
+    assert [greeting.ti_context.should_retry for greeting in script.greetings] == [False]
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"), [(7.5, 7.5), (0.0, 0.0), (-5.0, 0.0), (float("nan"), 60.0), (float("inf"), 60.0), (None, 60.0)]
+)
+async def test_a_task_may_choose_its_delay_within_reason(asked: float | None, waited: float) -> None:
+    script = Script({"a": [ended("up_for_retry", retry_delay=asked), "success"]})
+    await script.run(make_dag(a={"retries": 1, "retry_delay": 60.0}))
+    assert script.clock.waits == [waited]
+
+
+async def test_a_growing_delay_grows_with_the_tries() -> None:
+    script = Script({"a": ["up_for_retry", "up_for_retry", "up_for_retry", "failed"]})
+    fields = {"retries": 3, "retry_delay": 10.0, "retry_exponential_backoff": 2.0, "max_retry_delay": 30.0}
+    assert (await script.run(make_dag(a=fields))).state == "failed"
+    assert script.clock.waits == [10.0, 20.0, 30.0]
+
+
+async def test_a_retry_is_told_which_xcoms_to_clear() -> None:
+    script = Script()
+
+    async def push(startup: m.StartupDetails) -> str:
+        key = XComKey(dag_id="d", run_id="r", task_id="a", key="half")
+        await script.store.xcoms.set(key, -1, 1)
+        return "up_for_retry"
+
+    script.states = {"a": [push, "success"]}
+    await script.run(make_dag(a={"retries": 1}))
+    assert [greeting.ti_context.xcom_keys_to_clear for greeting in script.greetings] == [[], ["half"]]
+
+
+async def test_a_task_that_waits_for_its_retry_leaves_its_slot_to_others() -> None:
+    class Slow(Time):
+        async def sleep(self, seconds: float) -> None:
+            with anyio.fail_after(10):
+                await other_ran.wait()
+
+    other_ran = anyio.Event()
+
+    async def other(startup: m.StartupDetails) -> str:
+        other_ran.set()
+        return "success"
+
+    script = Script({"a": ["up_for_retry", "success"], "b": other}, clock=Slow())
+    assert (await script.run(make_dag(a={"retries": 1}, b={}), parallelism=1)).state == "success"
+
+
+async def test_a_rescheduled_task_is_executed_again_in_the_same_try() -> None:
+    later = ended(
+        "up_for_reschedule",
+        terminal=m.RescheduleTask(reschedule_date=START + timedelta(seconds=90), end_date=START),
+    )
+    script = Script({"a": [later, "success"]})
+    report = await script.run(make_dag(a={}))
+    found = [(g.ti.try_number, g.ti_context.task_reschedule_count) for g in script.greetings]
+    assert found == [(1, 0), (1, 1)]
+    assert (script.clock.waits, report.state) == ([90.0], "success")
+
+
+async def test_a_deferred_task_fails_since_nobody_takes_it_up_again() -> None:
+    report = await Script({"a": "deferred"}).run(make_dag(a={}))
+    assert (report.tasks[0].state, report.state) == ("failed", "failed")
+    assert report.tasks[0].reason == "said deferred, which nothing in a local run takes up again"
+
+
+# ── the greeting, the report, progress ──────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_task_is_told_about_its_run() -> None:
+    script = Script()
+    await script.run(make_dag(a={}))
+    (greeting,) = script.greetings
+    run = greeting.ti_context.dag_run
+    assert (run.dag_id, run.run_id, run.logical_date, run.conf) == ("d", "r", START, {"size": 3})
+    assert (run.data_interval_start, run.data_interval_end) == (START, START)
+    assert (greeting.dag_rel_path, greeting.bundle_info.name) == ("d.py", "b")
+
+
+async def test_a_run_without_a_logical_date_has_none() -> None:
+    script = Script()
+    with anyio.fail_after(10):
+        await run_dag(
+            make_dag(a={}), script.execute, request=RunRequest(run_id="r", logical_date=None), store=script.store
+        )
+    run = script.greetings[0].ti_context.dag_run
+    assert (run.logical_date, run.data_interval_start) == (None, None)
+    assert run.run_after is not None
+
+
+async def test_the_report_holds_tries_durations_and_xcoms() -> None:
+    script = Script({"a": ["up_for_retry", "success"]})
+    await script.store.xcoms.set(XComKey(dag_id="d", run_id="r", task_id="a", key="return_value"), -1, 42)
+    report = await script.run(make_dag(a={"retries": 1, "retry_delay": 60.0}))
+    assert [one.outcome.state for one in report.tasks[0].tries] == ["up_for_retry", "success"]
+    assert (report.dag_id, report.run_id, report.duration) == ("d", "r", 60.0)
+    assert report.xcoms == {"a": {"return_value": 42}}
+
+
+async def test_progress_tells_every_state() -> None:
+    script = Script({"a": ["up_for_retry", "failed"]})
+    await script.run(make_dag(a={"retries": 1, "retry_delay": 9.0}, b={"after": ["a"]}))
+    assert [(p.task_id, p.state, p.try_number, p.delay) for p in script.progress] == [
+        ("a", "queued", 1, None),
+        ("a", "running", 1, None),
+        ("a", "up_for_retry", 1, 9.0),
+        ("a", "queued", 2, None),
+        ("a", "running", 2, None),
+        ("a", "failed", 2, None),
+        ("b", "upstream_failed", 0, None),
+    ]
+
+
+# ── one task, and wrong use ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_one_task_can_be_run_alone_whatever_it_waits_for() -> None:
+    script = Script()
+    report = await script.run(make_dag(**DIAMOND), only_task="d")
+    assert (script.order, states(report), report.state) == (["d"], {"d": "success"}, "success")
+
+
+async def test_an_unknown_task_is_a_usage_error_that_names_the_others() -> None:
+    with pytest.raises(UsageError, match="Dag 'd' has no task 'x'; it has: a, b, c, d"):
+        await Script().run(make_dag(**DIAMOND), only_task="x")
+
+
+async def test_an_unknown_trigger_rule_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="unknown trigger rule 'half_done'"):
+        await Script().run(make_dag(a={"trigger_rule": "half_done"}))
+
+
+async def test_no_parallelism_at_all_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="parallelism is 0"):
+        await Script().run(make_dag(a={}), parallelism=0)
+
+
+async def test_a_cancellation_reaches_the_tries() -> None:
+    entered, cancelled = [], []
+
+    async def hang(startup: m.StartupDetails) -> str:
+        entered.append(startup.ti.task_id)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.append(startup.ti.task_id)
+
+    script = Script({"a": hang, "b": hang})
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(script.run, make_dag(a={}, b={})))
+            while len(entered) < 2:
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    assert sorted(cancelled) == ["a", "b"]
+
+
+# ── properties ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+# Rules that have a verdict for any states above.
+SETTLED_RULES = ("all_success", "all_done", "none_failed", "all_failed", "none_skipped", "always")
+
+
+@st.composite
+def scripted_dags(draw: st.DrawFn) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    count = draw(st.integers(1, 8))
+    names = [f"t{number}" for number in range(count)]
+    tasks = {
+        name: {
+            "after": draw(st.lists(st.sampled_from(names[:number]), unique=True)) if number else [],
+            "trigger_rule": draw(st.sampled_from(SETTLED_RULES)),
+        }
+        for number, name in enumerate(names)
+    }
+    outcomes = {name: draw(st.sampled_from(("success", "failed", "skipped"))) for name in names}
+    return tasks, outcomes
+
+
+@pytest.mark.property
+@given(scripted_dags(), st.integers(1, 4))
+def test_any_dag_ends_with_the_states_that_its_rules_imply(
+    scripted: tuple[dict[str, dict[str, Any]], dict[str, str]], parallelism: int
+) -> None:
+    tasks, outcomes = scripted
+    script = Script(outcomes)
+    report = anyio.run(partial(script.run, make_dag(**tasks), parallelism=parallelism))
+    found = states(report)
+    for name, fields in tasks.items():
+        above = {found[other] for other in fields["after"]}
+        assert found[name] in (implied(fields["trigger_rule"], above) or {outcomes[name]})
+    assert script.most_at_once <= parallelism
+    assert len(script.order) == len(set(script.order))
+
+
+def implied(rule: str, above: set[str | None]) -> set[str]:
+    """In which states a task may be given up, from a plain reading of its rule; empty if it has to run."""
+    failure = {"upstream_failed"} if above & {"failed", "upstream_failed"} else set()
+    skip = {"skipped"} if "skipped" in above else set()
+    return {
+        # With both above it, it depends on which of them ended first.
+        "all_success": failure | skip,
+        "none_failed": failure,
+        "all_failed": {"skipped"} if above & {"success", "skipped"} else set(),
+        "none_skipped": skip,
+    }.get(rule, set())
+
+
+# ── with real processes ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.timeout(60)
+async def test_a_run_of_real_processes_shares_one_store() -> None:
+    store, logs = LocalStore(variables={"k0": "v"}), Records()
+    behaviour = {"a": ("pipeline",), "b": ("exit_silently", 3), "c": ("succeed",)}
+    dag = make_dag(a={}, b={"after": ["a"], "retries": 1, "retry_delay": 0.0}, c={"after": ["b"]})
+
+    def execute(startup: m.StartupDetails) -> Awaitable[Outcome]:
+        command = peer(*behaviour[startup.ti.task_id])
+        return run_task(command, startup, ports=store.ports(logs), limits=QUICK)
+
+    report = await run_dag(dag, execute, request=REQUEST, store=store)
+    assert states(report) == {"a": "success", "b": "failed", "c": "upstream_failed"}
+    assert [one.outcome.state for one in report.tasks[1].tries] == ["up_for_retry", "failed"]
+    assert len(report.xcoms["a"]) == 100
