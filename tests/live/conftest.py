@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PINS = ROOT / ".ci" / "pins" / "airflow-3.3.2.txt"
+
+# Another version with pins is run by hand: OUTBOARD_LIVE_AIRFLOW=3.4.0b2 python -m pytest tests/live/test_deployment.py
+AIRFLOW_VERSION = os.environ.get("OUTBOARD_LIVE_AIRFLOW", "3.3.2")
+PINS = ROOT / ".ci" / "pins" / f"airflow-{AIRFLOW_VERSION}.txt"
 AUTHOR_FILES = Path(__file__).with_name("author_files")
 
 # To load an author's file and to answer a parse request takes a fraction of a second.
@@ -35,8 +39,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def airflow_python() -> Path:
-    """The interpreter of an environment with the pinned Airflow. No test of this folder passes without it."""
+def airflow_version() -> str:
+    """The version of Airflow that all tests of this folder run under."""
+    return AIRFLOW_VERSION
+
+
+@pytest.fixture(scope="session")
+def airflow_python(airflow_version: str) -> Path:
+    """The interpreter of an environment with that Airflow. No test of this folder passes without it."""
+    if not PINS.exists():
+        pytest.fail(f"there are no pins for Airflow {airflow_version}: {PINS.relative_to(ROOT)}", pytrace=False)
     try:
         return built_environment(PINS, ROOT / ".cache")
     except EnvironmentBuildError as error:
