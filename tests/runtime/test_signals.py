@@ -41,9 +41,12 @@ async def body():
 """
 STUBBORN = """
 def body():
-    print('stubborn')
+    said = False
     while True:
         try:
+            if not said:
+                said = True
+                print('stubborn')
             while True:
                 pass
         except BaseException:

@@ -180,7 +180,8 @@ class Channel:
                     self._read_for(waiter, left)
                 finally:
                     self._reading.release()
-                    self._wake_another()
+                    if self._waiters:
+                        self._wake_another()
             else:
                 self._sleep(waiter, left)
             if left == 0.0 and not waiter.done:
@@ -196,7 +197,7 @@ class Channel:
             self._receive()
 
     def _receive(self) -> None:
-        size = max(READ_SIZE, min(self.conversation.wanted, LARGEST_READ))
+        size = min(max(self.conversation.wanted, READ_SIZE), LARGEST_READ)
         try:
             data = os.read(self._read_fd, size)
         except ConnectionError:
@@ -248,10 +249,12 @@ class Channel:
             raise self._lost
 
     def _write(self, data: bytes) -> None:
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self.write_fd, view) :]
+            written = os.write(self.write_fd, data)
+            if written < len(data):
+                view = memoryview(data)[written:]
+                while view:
+                    view = view[os.write(self.write_fd, view) :]
         except ConnectionError as error:
             lost = PeerLostError("the supervisor closed the connection")
             self._fail_all(lost)

@@ -96,41 +96,70 @@ def check_json(value: object, path: str = "") -> None:
     Raises:
         SerializationError: with the path to the offending part.
     """
-    _check_json(value, path, ())
+    fault = _fault(value, 0)
+    if fault is not None:
+        inside, reason = _first_cycle(value, ()) or fault if fault[1] is TOO_DEEP else fault
+        raise SerializationError((path + inside).lstrip("."), reason)
 
 
-def _check_json(value: Any, path: str, parents: tuple[int, ...]) -> None:
+TOO_DEEP = f"the value is nested more than {MAX_JSON_DEPTH} levels deep"
+
+
+def _fault(value: Any, depth: int) -> tuple[str, str] | None:
+    """Where in a value something is wrong, and what; None for a sound one. Paths are only built where there is a fault."""
     if value is None or value is True or value is False:
-        return
+        return None
     if isinstance(value, str):
-        _check_text(value, path)
-    elif isinstance(value, int):
-        if not INT_MIN <= value <= INT_MAX:
-            raise SerializationError(path, "an integer from −2^63 to 2^64−1 is wanted; send a larger one as a string")
-    elif isinstance(value, float):
-        if value != value or value in (INFINITY, -INFINITY):
-            raise SerializationError(path, f"{value!r} has no form in JSON; send None or a string")
-    elif isinstance(value, (list, tuple, dict)):
-        _check_container(value, path, parents)
-    else:
-        raise SerializationError(path, f"a value of type {type(value).__qualname__} has no form in JSON")
+        reason = None if value.isascii() else _surrogate(value)
+        return None if reason is None else ("", reason)
+    if isinstance(value, int):
+        return (
+            None
+            if INT_MIN <= value <= INT_MAX
+            else ("", "an integer beyond 64 bits has no form here; send it as a string")
+        )
+    if isinstance(value, float):
+        return None if value - value == 0 else ("", f"{value!r} has no form in JSON; send None or a string")
+    if not isinstance(value, (list, tuple, dict)):
+        return "", f"a value of type {type(value).__qualname__} has no form in JSON"
+    if depth >= MAX_JSON_DEPTH:
+        return "", TOO_DEEP
+    return _fault_in_dict(value, depth) if isinstance(value, dict) else _fault_in_list(value, depth)
 
 
-def _check_container(value: Any, path: str, parents: tuple[int, ...]) -> None:
+def _fault_in_dict(value: dict[object, object], depth: int) -> tuple[str, str] | None:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            return "", f"a key is a string, not {_show(key)}"
+        if not key.isascii() and (reason := _surrogate(key)) is not None:
+            return "", f"in a key, {reason}"
+        fault = _fault(item, depth + 1)
+        if fault is not None:
+            return f".{key}{fault[0]}", fault[1]
+    return None
+
+
+def _fault_in_list(value: Any, depth: int) -> tuple[str, str] | None:
+    if _is_plain_list(value):
+        return None
+    for index, item in enumerate(value):
+        fault = _fault(item, depth + 1)
+        if fault is not None:
+            return f"[{index}]{fault[0]}", fault[1]
+    return None
+
+
+def _first_cycle(value: Any, parents: tuple[int, ...]) -> tuple[str, str] | None:
     if id(value) in parents:
-        raise SerializationError(path, "the value contains itself")
-    if len(parents) >= MAX_JSON_DEPTH:
-        raise SerializationError(path, f"the value is nested more than {MAX_JSON_DEPTH} levels deep")
-    inside = (*parents, id(value))
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise SerializationError(path, f"a key is a string, not {_show(key)}")
-            _check_text(key, path)
-            _check_json(item, f"{path}.{key}" if path else key, inside)
-    elif not _is_plain_list(value):
-        for index, item in enumerate(value):
-            _check_json(item, f"{path}[{index}]", inside)
+        return "", "the value contains itself"
+    if not isinstance(value, (list, tuple, dict)) or len(parents) > MAX_JSON_DEPTH:
+        return None
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        found = _first_cycle(item, (*parents, id(value)))
+        if found is not None:
+            return (f".{key}" if isinstance(value, dict) else f"[{key}]") + found[0], found[1]
+    return None
 
 
 def _is_plain_list(value: Any) -> bool:
@@ -144,14 +173,13 @@ def _is_plain_list(value: Any) -> bool:
     return kinds == {str} and "".join(value).isascii()
 
 
-def _check_text(value: str, path: str) -> None:
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise SerializationError(
-                path, f"a lone surrogate at character {error.start} has no form in UTF-8"
-            ) from None
+def _surrogate(value: str) -> str | None:
+    """What is wrong with a text that is not plain ASCII; None for nothing."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        return f"a lone surrogate at character {error.start} has no form in UTF-8"
+    return None
 
 
 # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,10 +218,8 @@ def _write_any(value: object) -> object:
 def _write_str(value: object) -> object:
     if not isinstance(value, str):
         raise _Mismatch(f"a string is wanted, not {_show(value)}")
-    try:
-        _check_text(value, "")
-    except SerializationError as error:
-        raise _Mismatch(error.reason) from None
+    if not value.isascii() and (reason := _surrogate(value)) is not None:
+        raise _Mismatch(reason)
     return value
 
 
@@ -306,21 +332,20 @@ def _write_union(kind: Any, value: object) -> object:
 
 def _read_definition(name: str, body: Any) -> Message:
     found = messages.definition(name)
-    values: dict[str, object] = {}
+    message = found.__new__(found)
     for field, kind, required, default in found.spec:
         key = field if field in body else INNER_NAMES.get(field, field)
         value = body.get(key)
-        if value is None and (not required or key not in body):
-            if required:
-                raise _Mismatch("the field is required").under(field)
-            if default is None:
-                values[field] = None
+        if value is None and required and key not in body:
+            raise _Mismatch("the field is required").under(field)
+        if value is None and not required:
+            setattr(message, field, default.copy() if isinstance(default, (list, dict)) else default)
             continue
         try:
-            values[field] = _read(kind, value)
+            setattr(message, field, _read(kind, value))
         except _Mismatch as mismatch:
             raise mismatch.under(field) from None
-    return found(**values)
+    return message
 
 
 def _read(kind: Any, value: Any) -> object:

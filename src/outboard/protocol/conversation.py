@@ -100,7 +100,8 @@ class Conversation:
 
     def send_log(self, record: dict[str, object]) -> bytes:
         """The runtime sends one log record among the frames; see `outboard.protocol.log_records` for its form."""
-        self._following(RUNTIME, states.LOG, LOG_TYPE)
+        if self.role != RUNTIME or (self.state, states.LOG) not in states.TRANSITIONS:
+            self._following(RUNTIME, states.LOG, LOG_TYPE)  # says what is wrong
         return self._frame(LOG_ID, {"type": LOG_TYPE, **record})
 
     def abandon(self, request_id: int) -> None:

@@ -125,8 +125,18 @@ class FrameDecoder:
             FrameTooLargeError: a prefix above `max_frame_size`.
             RemoteProtocolError: an empty frame, or a payload that is no array with an integer id and a map or nil body.
         """
+        if not self._buffer and self._error is None and _is_one_frame(data, self.max_frame_size):
+            # Nearly every reply is a small frame that comes whole and alone.
+            return self._only(bytes(data[HEADER_SIZE:]))
         self._buffer += data
         return self._frames()
+
+    def _only(self, payload: bytes) -> Iterator[Frame]:
+        try:
+            yield _decode_payload(payload)
+        except RemoteProtocolError as error:
+            self._error = error
+            raise
 
     def _frames(self) -> Iterator[Frame]:
         if self._error is not None:
@@ -156,6 +166,11 @@ class FrameDecoder:
         return payload
 
 
+def _is_one_frame(data: Buffer, max_frame_size: int) -> bool:
+    size = len(data) - HEADER_SIZE
+    return 0 < size <= max_frame_size and int.from_bytes(data[:HEADER_SIZE], "big") == size
+
+
 def _decode_payload(payload: bytes) -> Frame:
     elements = unpackb(payload)
     if not isinstance(elements, list) or not elements:
@@ -173,9 +188,9 @@ def _decode_payload(payload: bytes) -> Frame:
 def _check_body(body: object) -> None:
     if type(body) is not dict:
         raise RemoteProtocolError(f"a frame's body is a map or nil, not {_kind(body)}")
-    for key in body:
-        if type(key) is not str:
-            raise RemoteProtocolError(f"a body's keys are strings, not {_kind(key)}")
+    if set(map(type, body)) - {str}:
+        [key, *_] = [key for key in body if type(key) is not str]
+        raise RemoteProtocolError(f"a body's keys are strings, not {_kind(key)}")
 
 
 _KINDS = {list: "an array", dict: "a map", str: "a string", bytes: "binary", type(None): "nil", bool: "a boolean"}

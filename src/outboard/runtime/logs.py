@@ -11,7 +11,7 @@ import sys
 from _thread import allocate_lock
 from datetime import datetime, timezone
 
-from outboard.protocol.log_records import level_of, make_record, parse_namespace_levels, passes
+from outboard.protocol.log_records import LEVELS, level_of, make_record, parse_namespace_levels, passes
 from outboard.runtime.own_frames import is_machinery
 
 TYPE_CHECKING = False
@@ -50,18 +50,25 @@ class Logs:
         self.default_level = level_of(environment.get(LEVEL_VARIABLE, DEFAULT_LEVEL)) or DEFAULT_LEVEL
         self.namespace_levels: dict[str, str] = {}
         self._writers: list[LineWriter] = []
+        self._passing: frozenset[str] = frozenset()
         text = environment.get(NAMESPACE_LEVELS_VARIABLE)
         if text:
             self.namespace_levels, problems = parse_namespace_levels(text)
             for problem in problems:
                 self.emit("warning", f"{NAMESPACE_LEVELS_VARIABLE}: {problem}")
+        else:
+            # Without namespaces the level alone decides, and the decision can be made once.
+            self._passing = frozenset([level for level in LEVELS if self._passes(level, "")])
 
     def emit(
         self, level: str, event: object, logger: str = RUNTIME_LOGGER, extra: Mapping[str, object] | None = None
     ) -> None:
         """Send one record, unless its level (in any spelling) is below what is configured for its logger."""
-        if passes(level_of(level) or DEFAULT_LEVEL, logger, self.default_level, self.namespace_levels):
+        if level in self._passing or self._passes(level, logger):
             self._channel.emit(make_record(event, level, logger, datetime.now(timezone.utc), extra))
+
+    def _passes(self, level: str, logger: str) -> bool:
+        return passes(level_of(level) or DEFAULT_LEVEL, logger, self.default_level, self.namespace_levels)
 
     def exception(self, event: str, error: BaseException, logger: str = "task") -> None:
         """Send an error record with the exception's chain of tracebacks."""

@@ -101,6 +101,7 @@ def definition(name: str) -> type[Message]:
         if is_message:
             namespace["type"] = name
         found = _classes[name] = type(name, (Message,), namespace)
+        globals()[name] = found  # the next look-up need not come through __getattr__
     return found
 
 
