@@ -131,6 +131,21 @@ def test_handlers_alone_are_answered_with_nothing(parsed: Callable[..., DagFileP
     assert answer.import_errors is None
 
 
+def test_handlers_that_clash_are_an_error_that_names_them(parsed: Callable[..., DagFileParsingResult]) -> None:
+    answer = parsed(
+        author_a="""
+one, other = TaskRegistry(), TaskRegistry()
+one.register("sales", "load", lambda: None)
+other.register("sales", "load", lambda: None)
+
+with DAG("d"):
+    pass
+"""
+    )
+    assert dag_ids(answer) == ["d"]
+    assert answer.import_errors == {"team/sales": "DuplicateTaskIdFound: task 'load' of Dag 'sales' has two handlers"}
+
+
 def test_no_file_is_answered_with_nothing(parsed: Callable[..., DagFileParsingResult]) -> None:
     answer = parsed()
     assert answer.serialized_dags == []

@@ -66,11 +66,14 @@ def parse(
     dags = []
     seen: dict[str, str] = {}
     for declarations in loaded:
-        problems = {id(dag): error for dag, error in declarations.problems()}
+        problems = declarations.problems()
+        errors += [_line(error) for _, error in problems]
+        broken = {id(dag) for dag, _ in problems}
         for dag in declarations.dags:
-            error = problems.get(id(dag)) or _taken(dag, seen, declarations.file)
-            if error is not None:
-                errors.append(f"{type(error).__name__}: {error}")
+            if id(dag) in broken:
+                continue
+            if dag.dag_id in seen:
+                errors.append(_line(_taken(dag, seen, declarations.file)))
                 continue
             seen[dag.dag_id] = declarations.file
             dags.append(_serialized(dag, request))
@@ -90,10 +93,12 @@ def _serialized(dag: DAG, request: DagFileParseRequest) -> m.LazyDeserializedDAG
     return m.LazyDeserializedDAG(data=data)
 
 
-def _taken(dag: DAG, seen: dict[str, str], file: str) -> AirflowException | None:
-    if dag.dag_id not in seen:
-        return None
+def _taken(dag: DAG, seen: dict[str, str], file: str) -> AirflowException:
     return DuplicateTaskIdFound(f"two Dags have the id {dag.dag_id!r}: one in {seen[dag.dag_id]}, one in {file}")
+
+
+def _line(error: AirflowException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _never_called(name: str, file: str) -> str:

@@ -63,6 +63,8 @@ class Handler(TaskDefinition):
     def __init__(self, dag_id: str, task_id: str, python_callable: Callable[..., Any], **options: Any) -> None:
         super().__init__(check_key("task_id", task_id), python_callable, **options)
         self._dag_id = check_key("dag_id", dag_id)
+        # Which of the other parameters get values, only the stub task in Airflow knows.
+        self._signature.check_defaults(self.label)
 
     @property
     def dag_id(self) -> str:
@@ -133,7 +135,6 @@ class TaskRegistry:
         if not callable(function):
             raise TypeError(f"the handler of task {task_id!r} of Dag {dag_id!r} is a function, not {function!r}")
         handler = Handler(dag_id, task_id, function, multiple_outputs=multiple_outputs, do_xcom_push=do_xcom_push)
-        handler._signature.check(handler.label, (), {})
         if any(other.dag_id == dag_id and other.task_id == task_id for other in self.handlers):
             raise DuplicateTaskIdFound(f"{handler.label} has two handlers")
         self.handlers.append(handler)
@@ -173,11 +174,18 @@ class Declarations:
                 return handler
         return None
 
-    def problems(self) -> list[tuple[DAG, AirflowException]]:
-        """What is wrong with each Dag that cannot be run as declared: a cycle, or an id that is taken."""
-        found: list[tuple[DAG, AirflowException]] = []
+    def problems(self) -> list[tuple[DAG | None, AirflowException]]:
+        """What cannot be run as declared: each Dag with its cycle or with an id that is taken, and handlers that clash.
+
+        The Dag is None where handlers are at fault.
+        """
+        found: list[tuple[DAG | None, AirflowException]] = []
+        handled: set[tuple[str, str]] = set()
+        for handler in self.handlers:
+            if (handler.dag_id, handler.task_id) in handled:
+                found.append((None, DuplicateTaskIdFound(f"{handler.label} has two handlers")))
+            handled.add((handler.dag_id, handler.task_id))
         seen: set[str] = set()
-        handled = {(handler.dag_id, handler.task_id) for handler in self.handlers}
         for dag in self.dags:
             try:
                 _check_ids(dag, seen, handled)

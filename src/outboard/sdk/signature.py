@@ -127,20 +127,30 @@ class Signature:
         if len(args) > len(self.positional) and not self.variadic:
             raise TypeError(f"{label} takes at most {len(self.positional)} positional arguments, not {len(args)}")
         covered = self.positional[: len(args)]
-        self._check_context_keys(label, covered)
+        self.check_defaults(label)
+        self._check_positions(label, covered)
         self._check_keywords(label, covered, kwargs)
+        # What can be given by position alone is not given by a keyword of its name; that goes to **kwargs.
+        by_keyword = self.names[self.positional_only :]
         missing = [
             name
             for name in self.names[len(covered) :]
-            if name not in kwargs and name not in self.defaults and name not in CONTEXT_KEYS
+            if not (name in kwargs and name in by_keyword) and name not in self.defaults and name not in CONTEXT_KEYS
         ]
         if missing:
             raise TypeError(f"{label} is called without {_listed(missing)}")
 
-    def _check_context_keys(self, label: str, covered: tuple[str, ...]) -> None:
+    def check_defaults(self, label: str) -> None:
+        """Refuse a default, other than None, of a parameter that the context fills: which of the two would count?
+
+        Raises:
+            ValueError: there is such a parameter.
+        """
         for name in self.names:
             if name in CONTEXT_KEYS and self.defaults.get(name) is not None:
                 raise ValueError(f"{label}: {name!r} is filled from the context, so its default can only be None")
+
+    def _check_positions(self, label: str, covered: tuple[str, ...]) -> None:
         for name in covered:
             if name in CONTEXT_KEYS:
                 raise ValueError(
