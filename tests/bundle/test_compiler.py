@@ -54,3 +54,42 @@ def test_an_interpreter_that_fails_is_named(tmp_path: Path) -> None:
     broken.chmod(0o755)
     with pytest.raises(BundleError, match="out of order"):
         compile_units(broken, [])
+
+
+LEAN = b'''
+"""Says what it is."""
+from __future__ import annotations
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nowhere import Nothing
+else:
+    Nothing = "from the other branch"
+class Kept:
+    """Says what it is."""
+    bare: Nothing
+    given: int = 3
+def function(a: Nothing, *b: Nothing, c: Nothing = 1, **d: Nothing) -> Nothing:
+    """Says what it is."""
+    if TYPE_CHECKING:
+        import nowhere
+    local: int = a
+    assert a is None, "is left out"
+    return local
+'''
+
+
+def test_a_stripped_module_does_what_it_did_without_what_only_people_and_type_checkers_read() -> None:
+    (code,) = compile_units(Path(sys.executable), [Unit("lean.py", LEAN, stripped=True)])
+    module: dict[str, object] = {"__name__": "lean"}
+    exec(marshal.loads(code), module)
+    function, kept = module["function"], module["Kept"]
+    assert (function(7), kept.given, module["Nothing"]) == (7, 3, "from the other branch")  # type: ignore[operator, attr-defined]
+    assert (function.__annotations__, function.__doc__, kept.__doc__) == ({}, None, None)  # type: ignore[attr-defined]
+    assert "annotations" not in module
+
+
+def test_an_authors_module_is_compiled_as_it_is() -> None:
+    (code,) = compile_units(Path(sys.executable), [Unit("author.py", b'"""Mine."""\nassert True\nx: int = 1\n')])
+    module: dict[str, object] = {"__name__": "author"}
+    exec(marshal.loads(code), module)
+    assert (module["__doc__"], module["__annotations__"]) == ("Mine.", {"x": int})

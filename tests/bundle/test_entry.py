@@ -13,12 +13,21 @@ PYTHON = Path(sys.executable)
 TAG = sys.hexversion >> 16
 
 # Stands in for the real bootstrap, to see what it would get.
-BOOTSTRAP = b"def start(file, payload):\n    import sys; print(file, payload['words'], sys.argv[2:]); sys.exit(5)\n"
+BOOTSTRAP = b"""
+def start(file, payload, hot):
+    import sys
+    with open(file, 'rb') as bundle:
+        bundle.seek(payload['start'])
+        code = bundle.read(len(b'hot and cold'))
+    print(file, payload['words'], hot, code, sys.argv[2:])
+    sys.exit(5)
+"""
 
 
 def head(interpreter: Path, *, first_line: int = PORTABLE_FIRST_LINE, tag: int = TAG) -> bytes:
     (bootstrap,) = compile_units(PYTHON, [Unit("bootstrap.py", BOOTSTRAP)])
-    return executable_head(interpreter, tag, {"bootstrap": bootstrap, "words": "the payload"}, first_line=first_line)
+    payload = {"bootstrap": bootstrap, "words": "the payload", "hot": 3}
+    return executable_head(interpreter, tag, payload, b"hot and cold", first_line=first_line)
 
 
 def run(path: Path, content: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +41,7 @@ def test_the_system_starts_it_with_its_own_path_the_payload_and_the_arguments(tm
     bundle = tmp_path / "bundle"
     done = run(bundle, head(PYTHON, first_line=first_line) + b"\0more\0", "--stdio", "it's $HOME `x`")
     assert (done.returncode, done.stderr) == (5, "")
-    assert done.stdout == f"""{bundle} the payload ['--stdio', "it's $HOME `x`"]\n"""
+    assert done.stdout == f"""{bundle} the payload b'hot' b'hot and cold' ['--stdio', "it's $HOME `x`"]\n"""
 
 
 def test_a_first_line_within_the_limit_names_the_interpreter_and_one_byte_less_takes_the_shell() -> None:

@@ -47,13 +47,22 @@ class Bundle:
 
 
 class Importer:
-    """Imports the bundle's modules from the code that came with the bundle, and shows their source to tracebacks."""
+    """Imports the bundle's modules from the code that came with the bundle, and shows their source to tracebacks.
 
-    __slots__ = ("_file", "_modules")
+    Args:
+        file: the bundle.
+        modules: by name: whether it is a package, its file, and where its code starts and ends within all code.
+        hot: the first part of the code, which every task needs.
+        start: where the code begins in the file, for the rest of it.
+    """
 
-    def __init__(self, file: str, modules: dict[str, tuple[bool, str, bytes]]) -> None:
+    __slots__ = ("_file", "_hot", "_modules", "_start")
+
+    def __init__(self, file: str, modules: dict[str, tuple[bool, str, int, int]], hot: bytes, start: int) -> None:
         self._file = file
         self._modules = modules
+        self._hot = memoryview(hot)
+        self._start = start
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """The import system's question: is this module yours?"""
@@ -71,15 +80,20 @@ class Importer:
         """Run a module's code."""
         entry = self._modules[module.__name__]
         module.__file__ = self._file + "/" + entry[1]
-        exec(loads(entry[2]), module.__dict__)
+        exec(self.get_code(module.__name__), module.__dict__)
 
     def is_package(self, name: str) -> bool:
         """Whether a module of ours is a package."""
         return self._modules[name][0]
 
-    def get_code(self, name: str) -> object:
-        """A module's code object, for `runpy` and `inspect`."""
-        return loads(self._modules[name][2])
+    def get_code(self, name: str) -> Any:
+        """A module's code object."""
+        _, _, start, end = self._modules[name]
+        if end <= len(self._hot):
+            return loads(self._hot[start:end])
+        with open(self._file, "rb") as bundle:
+            bundle.seek(self._start + start)
+            return loads(bundle.read(end - start))
 
     def get_source(self, name: str) -> str:
         """A module's text, for the lines of a traceback."""
@@ -104,12 +118,13 @@ class _Quitter:
         raise SystemExit(code)
 
 
-def start(file: str, payload: dict[str, Any]) -> NoReturn:
+def start(file: str, payload: dict[str, Any], hot: bytes) -> NoReturn:
     """Set the process up and run it.
 
     Args:
         file: the bundle, as the system named it when it started us.
         payload: what `outboard.bundle.entry` packed.
+        hot: the code that every task needs.
     """
     if not file.startswith("/"):
         # The author's code may change the folder, and the path must outlive that.
@@ -118,7 +133,7 @@ def start(file: str, payload: dict[str, Any]) -> NoReturn:
         file = getcwd() + "/" + file
     del sys.argv[0]  # "-c"
     # Before the finder that looks at the disk, after those for modules that are part of the interpreter.
-    sys.meta_path.insert(-1, Importer(file, payload["modules"]))
+    sys.meta_path.insert(-1, Importer(file, payload["modules"], hot, payload["start"]))
     prepare_environment(file, payload["environment"])
     from outboard.runtime.server import main
 

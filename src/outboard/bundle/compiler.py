@@ -27,11 +27,34 @@ COMPILE_TIMEOUT = 120.0
 
 # The first line of the answer's error branch is all an author needs: which file, which line, what.
 _COMPILER = """
-import sys, marshal
+import ast, sys, marshal
+
+class Strip(ast.NodeTransformer):
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        arguments = node.args
+        for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]:
+            if argument is not None:
+                argument.annotation = None
+        return self.generic_visit(node)
+    visit_AsyncFunctionDef = visit_FunctionDef
+    def visit_AnnAssign(self, node):
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign([node.target], self.visit(node.value)), node)
+    def visit_If(self, node):
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return [self.visit(each) for each in node.orelse] or ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+    def visit_ImportFrom(self, node):
+        return ast.copy_location(ast.Pass(), node) if node.module == "__future__" else node
+
 answer = []
-for name, data in marshal.load(sys.stdin.buffer):
+for name, data, stripped in marshal.load(sys.stdin.buffer):
     try:
-        answer.append(marshal.dumps(compile(data, name, "exec", dont_inherit=True, optimize=0)))
+        if stripped:
+            data = ast.fix_missing_locations(Strip().visit(ast.parse(data, name)))
+        answer.append(marshal.dumps(compile(data, name, "exec", dont_inherit=True, optimize=2 if stripped else 0)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         answer = {"file": name, "line": line or 0, "reason": getattr(error, "msg", None) or str(error)}
@@ -42,10 +65,18 @@ sys.stdout.buffer.write(marshal.dumps(answer, 2))
 
 @attrs.frozen
 class Unit:
-    """One file to compile. Attributes: name (as tracebacks will show it) and text (its bytes)."""
+    """One file to compile.
+
+    Attributes:
+        name: as tracebacks will show it.
+        text: its bytes.
+        stripped: whether docstrings, annotations, assertions and what only type checkers read are left out. A lean start
+            is worth that in the child's own modules; an author's code is compiled as it is.
+    """
 
     name: str
     text: bytes
+    stripped: bool = False
 
 
 def compile_units(executable: Path, units: Sequence[Unit]) -> list[bytes]:
@@ -61,7 +92,7 @@ def compile_units(executable: Path, units: Sequence[Unit]) -> list[bytes]:
     # -I would ignore the hash seed; -s -S -E… keep everything else out, and the bare environment does the rest.
     command = [str(executable), "-s", "-S", "-W", "ignore", "-c", _COMPILER]
     environment = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-    request = marshal.dumps([(unit.name, unit.text) for unit in units], 2)
+    request = marshal.dumps([(unit.name, unit.text, unit.stripped) for unit in units], 2)
     try:
         done = subprocess.run(
             command,

@@ -31,13 +31,13 @@ _LOADER = "import sys,marshal as m;f=open(sys.argv[1],'rb');f.seek({offset});exe
 # Text, not code: it must run on whatever Python has taken the place of the right one since, to say so.
 _PROLOGUE = """\
 if sys.hexversion>>16!={tag}:sys.exit({wrong!r}+sys.version.split()[0])
-p=m.loads(m.load(f));f.close()
-b=type(sys)('outboard.bundle.bootstrap');exec(m.loads(p['bootstrap']),b.__dict__);b.start(sys.argv[1],p)
+p=m.loads(m.load(f));p['start']=f.tell();c=f.read(p['hot']);f.close()
+b=type(sys)('outboard.bundle.bootstrap');exec(m.loads(p['bootstrap']),b.__dict__);b.start(sys.argv[1],p,c)
 """
 
 
 def executable_head(
-    interpreter: Path, tag: int, payload: dict[str, Any], *, first_line: int = PORTABLE_FIRST_LINE
+    interpreter: Path, tag: int, payload: dict[str, Any], code: bytes, *, first_line: int = PORTABLE_FIRST_LINE
 ) -> bytes:
     """The start of a bundle file, up to where its zip members begin.
 
@@ -45,12 +45,13 @@ def executable_head(
         interpreter: its absolute path.
         tag: its ``sys.hexversion >> 16``: another minor version cannot read the code.
         payload: what `outboard.bundle.bootstrap.start` gets; builtin types only.
+        code: the modules' code, as one piece; the payload's index tells them apart.
         first_line: the longest ``#!`` line that may be relied on, in bytes, without its end.
     """
     version = f"{tag >> 8}.{tag & 0xFF}"
     wrong = f"this bundle was packed for Python {version} at {interpreter}; pack it again: that is now Python "
     prologue = marshal.dumps(_PROLOGUE.format(tag=tag, wrong=wrong), 2)
-    body = prologue + marshal.dumps(marshal.dumps(payload, 2), 2)
+    body = prologue + marshal.dumps(marshal.dumps(payload, 2), 2) + code
     return _first_lines(interpreter, first_line) + body
 
 

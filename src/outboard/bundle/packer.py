@@ -34,6 +34,7 @@ __all__ = (
     "CHILD_LIBRARIES",
     "CHILD_MODULES",
     "CHILD_PACKAGES",
+    "COLD_MODULES",
     "PARENT_MODULES",
     "Ask",
     "Draft",
@@ -53,6 +54,19 @@ CHILD_PACKAGES = ("protocol", "sdk", "comms", "runtime")
 CHILD_MODULES = ("__init__.py", "errors.py", "types.py", "bundle/__init__.py", "bundle/bootstrap.py")
 PARENT_MODULES = frozenset({"comms/in_memory.py", "comms/serving.py"})
 """Which files of this package run in the child: these packages and modules, without those that are the parent's."""
+
+COLD_MODULES = frozenset(
+    f"outboard.{name}"
+    for name in (
+        "protocol.serialized_dag",
+        "runtime.coroutine_body",
+        "runtime.dag_parser",
+        "runtime.dag_serde",
+        "runtime.logging_bridge",
+        "runtime.structlog_bridge",
+    )
+)
+"""Modules that a plain task does not load: their code stays in the file until somebody asks for it."""
 
 _BOOTSTRAP = "outboard.bundle.bootstrap"
 _VENDOR = "_vendor/"
@@ -85,6 +99,10 @@ class Draft:
         """The bundle's name, after the author's file."""
         return Path(self.author[0].file).stem
 
+    def code_of(self, name: str) -> bytes:
+        """The marshalled code of one module."""
+        return next(code for module, code in zip(self.modules, self.codes, strict=True) if module.name == name)
+
 
 def check_name(output: Path) -> None:
     """Refuse a file name that Airflow would pass over.
@@ -113,7 +131,8 @@ def draft(file: Path, target: Target, *, first_line: int = PORTABLE_FIRST_LINE) 
     """
     author = (_author_module(file, target),)
     modules = (*_child_modules(), *author)
-    codes = compile_units(target.executable, [Unit(module.file, module.text) for module in modules])
+    units = [Unit(module.file, module.text, stripped=module not in author) for module in modules]
+    codes = compile_units(target.executable, units)
     return Draft(
         target=target,
         modules=modules,
@@ -254,16 +273,30 @@ def _environment(sketch: Draft) -> dict[str, Any]:
     }
 
 
-def _payload(sketch: Draft, manifest: Manifest) -> dict[str, Any]:
-    code_of = dict(zip((module.name for module in sketch.modules), sketch.codes, strict=True))
-    bootstrap = code_of.pop(_BOOTSTRAP)
+def _code(sketch: Draft) -> tuple[bytes, dict[str, tuple[bool, str, int, int]], int]:
+    """All modules' code in one piece, where each one's is, and how much of it every task reads."""
+    ordered = sorted(sketch.modules, key=lambda module: module.name in COLD_MODULES)
+    code = bytearray()
+    index = {}
+    hot = 0
+    for module in ordered:
+        if module.name == _BOOTSTRAP:
+            continue
+        start = len(code)
+        code += sketch.code_of(module.name)
+        index[module.name] = (module.is_package, module.file, start, len(code))
+        if module.name not in COLD_MODULES:
+            hot = len(code)
+    return bytes(code), index, hot
+
+
+def _payload(
+    sketch: Draft, manifest: Manifest, index: dict[str, tuple[bool, str, int, int]], hot: int
+) -> dict[str, Any]:
     return {
-        "bootstrap": bootstrap,
-        "modules": {
-            module.name: (module.is_package, module.file, code_of[module.name])
-            for module in sketch.modules
-            if module.name in code_of
-        },
+        "bootstrap": sketch.code_of(_BOOTSTRAP),
+        "modules": index,
+        "hot": hot,
         "environment": _environment(sketch),
         "bundle": {
             "name": manifest.name,
@@ -277,8 +310,13 @@ def _payload(sketch: Draft, manifest: Manifest) -> dict[str, Any]:
 
 def _assemble(sketch: Draft, manifest: Manifest) -> bytes:
     """The finished file. Members go into the executable region, but for the author's text: that *is* the sources."""
+    code, index, hot = _code(sketch)
     head = executable_head(
-        sketch.target.executable, sketch.target.tag, _payload(sketch, manifest), first_line=sketch.first_line
+        sketch.target.executable,
+        sketch.target.tag,
+        _payload(sketch, manifest, index, hot),
+        code,
+        first_line=sketch.first_line,
     )
     inner = {MANIFEST_MEMBER: manifest.to_json()}
     inner |= {module.file: module.text for module in sketch.modules if module not in sketch.author}

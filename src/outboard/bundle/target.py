@@ -24,8 +24,8 @@ OLDEST_PYTHON = (3, 10)
 PROBE_TIMEOUT = 60.0
 """Seconds until an interpreter must have said what it is; a cold start from a slow network disk takes several."""
 
-HARMLESS_PTH_FILES = frozenset({"_virtualenv.pth", "distutils-precedence.pth"})
-"""Files that only matter to whoever installs packages: nothing in a task needs them, and each costs a start 5–25 ms."""
+HARMLESS_PTH_FILES = frozenset({"_virtualenv.pth", "a1_coverage.pth", "distutils-precedence.pth"})
+"""Files that only matter to whoever installs or measures: nothing in a task needs them, and each costs a start 5–25 ms."""
 
 # Runs in the target. Writes marshal, which every Python reads, behind a mark, since a .pth file may print.
 _MARK = b"\0outboard\0"
