@@ -379,3 +379,34 @@ def test_whatever_a_peer_sends_can_be_decoded(value: object) -> None:
 def test_uuids_in_sets_come_back() -> None:
     value = {UUID(int=1), UUID(int=2)}
     assert deserialize(serialize(value)) == value
+
+
+def test_tagged_values_compare_by_what_they_hold_and_show_it() -> None:
+    value = TaggedValue("x.Y", 1, [1])
+    assert value == TaggedValue("x.Y", 1, [1])
+    assert value != TaggedValue("x.Y", 2, [1])
+    assert value != [1]
+    assert repr(value) == "TaggedValue('x.Y', 1, [1])"
+
+
+def test_an_object_whose_own_form_never_ends_is_refused() -> None:
+    class Endless:
+        def serialize(self) -> object:
+            return self.serialize()
+
+    with pytest.raises(SerializationError, match="nested too deeply"):
+        serialize(Endless(), "return_value")
+
+
+def test_a_zone_with_neither_name_nor_whole_seconds_is_refused() -> None:
+    with pytest.raises(SerializationError, match="neither a name nor an offset"):
+        serialize(datetime(2026, 1, 1, tzinfo=timezone(timedelta(microseconds=5))))
+
+
+def test_subclasses_of_numbers_become_plain_ones() -> None:
+    class Share(float):
+        pass
+
+    assert type(serialize(Share(0.5))) is float
+    with pytest.raises(SerializationError, match="nan has no form"):
+        serialize(Share("nan"))

@@ -147,3 +147,15 @@ def reaches_itself(edges: set[tuple[int, int]]) -> bool:
         if more == reach:
             return any(a == b for a, b in reach)
         reach = more
+
+
+def test_what_two_paths_lead_to_counts_once() -> None:
+    data = dag_of(
+        {"task_id": "a", "downstream_task_ids": ["b", "c"]},
+        {"task_id": "b", "downstream_task_ids": ["d"]},
+        {"task_id": "c", "downstream_task_ids": ["d"]},
+        {"task_id": "d"},
+    )
+    dag = read(data)
+    assert dag.upstream_of("d") == {"a", "b", "c"}
+    assert (repr(dag), repr(dag.tasks["a"])) == ("<SerializedDag d>", "<SerializedTask a>")

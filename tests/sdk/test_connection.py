@@ -65,6 +65,7 @@ def test_json_is_read_back() -> None:
         conn_id="c", conn_type="postgres", port=5432, extra='{"sslmode": "require"}', login="u"
     )
     assert Connection.from_json(connection.as_json(), conn_id="c") == connection
+    assert Connection.from_json('{"host": "h", "port": null}', conn_id="c") == Connection(conn_id="c", host="h")
 
 
 @pytest.mark.parametrize("text", ["{", '{"port": "many"}'])
@@ -87,6 +88,7 @@ def test_the_repr_shows_no_secret() -> None:
 def test_connections_compare_by_their_parts() -> None:
     assert Connection(conn_id="c", port=1) == Connection(conn_id="c", port=1)
     assert Connection(conn_id="c", port=1) != Connection(conn_id="c", port=2)
+    assert Connection(conn_id="c") != "c"
 
 
 def test_empty_and_missing_parts_are_told_apart() -> None:

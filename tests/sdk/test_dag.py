@@ -305,3 +305,16 @@ def test_parameters_of_a_dag_function_are_refused_where_it_is_decorated() -> Non
 def test_only_functions_can_be_dags() -> None:
     with pytest.raises(TypeError, match="@dag decorates a function"):
         dag()(5)  # type: ignore[arg-type]
+
+
+def test_default_args_are_a_dict() -> None:
+    with pytest.raises(TypeError, match="Dag 'd': default_args is a dict, not"):
+        DAG("d", default_args=[("retries", 1)])  # type: ignore[arg-type]
+
+
+def test_a_dag_and_its_factory_show_their_id() -> None:
+    @dag
+    def sales() -> None:
+        pass
+
+    assert (repr(sales), repr(sales())) == ("<@dag sales>", "<DAG: sales>")

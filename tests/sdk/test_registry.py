@@ -47,6 +47,7 @@ def test_a_handler_is_found_by_both_ids() -> None:
     assert declarations.find("sales", "extract") is None
     assert declarations.find("other", "load") is None
     assert load() == 1
+    assert repr(found) == "<Handler sales.load>"
 
 
 def test_options_of_a_handler_are_those_of_a_task() -> None:

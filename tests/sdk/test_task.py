@@ -108,6 +108,7 @@ def test_the_dag_may_be_an_argument() -> None:
         ({"retries": 1.5}, TypeError, "retries is a number"),
         ({"retry_delay": "5m"}, TypeError, "retry_delay is a timedelta or a number of seconds"),
         ({"retry_delay": -5}, ValueError, "retry_delay cannot be negative"),
+        ({"retry_exponential_backoff": -1}, ValueError, "retry_exponential_backoff cannot be negative"),
         ({"retry_exponential_backoff": "yes"}, TypeError, "retry_exponential_backoff is the factor"),
         ({"trigger_rule": "all_dome"}, ValueError, "trigger_rule is wrong: 'all_dome' is no trigger rule"),
         ({"trigger_rule": 5}, TypeError, "trigger_rule is a TriggerRule or its name"),
@@ -134,6 +135,8 @@ def test_a_wrong_argument_is_an_error_where_it_is_given_and_names_the_task(
 
 
 def test_a_number_as_text_and_none_for_the_default_are_accepted_as_airflow_accepts_them() -> None:
+    with DAG("d") as declared:
+        assert task(task_id="run", retries=None)(print)().operator.retries == 0  # type: ignore[call-overload]
     with DAG("d") as declared:
         task(task_id="run", retries="3", pool=None, max_retry_delay=None)(lambda: None)()  # type: ignore[call-overload]
     assert (one(declared).retries, one(declared).pool) == (3, "default_pool")

@@ -12,6 +12,7 @@ from outboard import DAG, Context, task
 from outboard.sdk.exceptions import XComNotFound
 from outboard.sdk.registry import Handler
 from outboard.sdk.task import Task
+from outboard.sdk.task_definition import TaskDefinition
 
 CONTEXT = Context(ti="TI", ds="2026-01-01", run_id="r")  # type: ignore[typeddict-item]
 
@@ -150,6 +151,11 @@ def test_a_missing_key_of_multiple_outputs_is_none() -> None:
     with DAG("d") as made:
         task(task_id="down")(lambda value: value)(up()["rows"])
     assert run(made.tasks[-1]) is None
+
+
+def test_a_definition_of_no_kind_belongs_to_no_dag() -> None:
+    with pytest.raises(NotImplementedError):
+        TaskDefinition("t", print).dag_id  # noqa: B018
 
 
 async def coroutine() -> None:

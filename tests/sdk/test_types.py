@@ -60,7 +60,15 @@ context = get_current_context()["nonsense"]  # has no key "nonsense"
 def test_an_authors_file_is_checked_as_it_should_be(tmp_path: Path) -> None:
     (tmp_path / "author.py").write_text(AUTHOR_FILE)
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--hide-error-context", tmp_path / "author.py"],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--no-error-summary",
+            "--hide-error-context",
+            tmp_path / "author.py",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
