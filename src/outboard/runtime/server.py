@@ -25,6 +25,7 @@ from outboard.comms.log_channel import LogChannel, line_sink
 from outboard.errors import PeerLostError, RemoteProtocolError, ServerError, UsageError
 from outboard.protocol import messages
 from outboard.runtime import invocation
+from outboard.runtime.environment import drop_secrets
 from outboard.runtime.logs import Logs
 from outboard.runtime.signals import EXIT_PEER_LOST, Signals, lifeline
 from outboard.sdk.exceptions import AirflowTaskTerminated
@@ -74,8 +75,11 @@ def main(arguments: Sequence[str], bundle: Bundle) -> NoReturn:
 
 def _serve(asked: Invocation, bundle: Bundle) -> int:
     """Run the exchange to its end. Returns the exit code."""
+    withheld = drop_secrets(os.environ)
     log_channel = LogChannel()
     logs = Logs(log_channel, os.environ)
+    if withheld:
+        logs.emit("debug", f"withheld from the task, being the worker's own secrets: {', '.join(withheld)}")
     try:
         channel, sink, line = _connect(asked)
     except OSError as error:

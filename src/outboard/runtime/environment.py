@@ -1,0 +1,86 @@
+"""What a worker's environment holds for itself and not for tasks: Airflow's own secrets.
+
+Airflow starts a bundle with the worker's whole environment, and that is where deployments keep the database's URL, the
+keys that sign tokens and the broker's password. They are dropped before the author's code is loaded, so that neither a
+dump of the environment in a log nor a child process carries them on. That is a guard against accident, not against an
+author, whose code runs with the worker's rights; docs/explanation/security.md says what it does not do.
+
+Kept is what is there for tasks: ``AIRFLOW_CONN_…`` and ``AIRFLOW_VAR_…``, the credentials of clouds and of the author's own
+services, and all of Airflow's configuration that is no secret.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+__all__ = ("SECRET_NAMES", "SECRET_OPTIONS", "SECRET_SECTIONS", "drop_secrets", "is_secret")
+
+SECRET_NAMES = (
+    "AIRFLOW_CONN_AIRFLOW_DB",  # Airflow's Helm chart puts the database's URL here as well
+    "_AIRFLOW_WWW_USER_PASSWORD",  # the first administrator's, for Airflow's container image
+)
+"""Variables that are secrets under their own name."""
+
+OPTION = "AIRFLOW__"
+TEAM_END = "___"
+
+SECRET_SECTIONS = (
+    "API_AUTH__",
+    "CELERY__",
+    "CELERY_BROKER_TRANSPORT_OPTIONS__",
+    "CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS__",
+    "DATABASE__",
+    "SECRETS__",
+    "WORKERS__SECRETS_BACKEND",
+)
+"""Beginnings of the options, behind ``AIRFLOW__``, that are all the worker's own: nothing there is of use to a task."""
+
+SECRET_OPTIONS = (
+    "API__SECRET_KEY",
+    "ATLAS__PASSWORD",
+    "CORE__ASSET_MANAGER_KWARGS",
+    "CORE__FERNET_KEY",
+    "CORE__SQL_ALCHEMY_CONN",
+    "ELASTICSEARCH__HOST",  # a URL that usually has the password in it
+    "KEYCLOAK_AUTH_MANAGER__CLIENT_SECRET",
+    "LOGGING__REMOTE_TASK_HANDLER_KWARGS",
+    "OPENLINEAGE__TRANSPORT",
+    "OPENSEARCH__PASSWORD",
+    "SENTRY__SENTRY_DSN",
+    "SMTP__SMTP_PASSWORD",
+    "WEBSERVER__SECRET_KEY",
+)
+"""The other options that Airflow and its providers declare sensitive, behind ``AIRFLOW__``."""
+
+# An option can also come from a command's output, or by a key of a secrets backend.
+INDIRECT = ("_CMD", "_SECRET")
+
+
+def drop_secrets(environment: MutableMapping[str, str]) -> list[str]:
+    """Remove the secrets. Returns their names, sorted, never their values.
+
+    Args:
+        environment: ``os.environ``; what is removed there, child processes do not inherit.
+    """
+    found = sorted([name for name in environment if is_secret(name)])
+    for name in found:
+        del environment[name]
+    return found
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of this name is the worker's own secret."""
+    if not name.startswith(OPTION):
+        return name in SECRET_NAMES
+    option = name[len(OPTION) :]
+    team, end, of_team = option.partition(TEAM_END)
+    if end and "__" not in team:  # AIRFLOW__<TEAM>___<SECTION>__<KEY>
+        option = of_team
+    if option.startswith(SECRET_SECTIONS):
+        return True
+    for ending in INDIRECT:
+        if option.endswith(ending) and option[: -len(ending)] in SECRET_OPTIONS:
+            return True
+    return option in SECRET_OPTIONS
