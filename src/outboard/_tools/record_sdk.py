@@ -282,7 +282,8 @@ def main() -> int:
     differing = []
     for name, recorded in (("connections", _connections()), ("dags", _dags())):
         path = TARGET / f"{name}.json"
-        text = json.dumps(recorded, indent=1, ensure_ascii=False) + "\n"
+        # Airflow goes through sets, so the order of its keys differs from process to process.
+        text = json.dumps(recorded, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         if not options.check:
             path.write_text(text)
         elif path.read_text() != text:
