@@ -14,7 +14,7 @@ TAG = sys.hexversion >> 16
 
 # Stands in for the real bootstrap, to see what it would get.
 BOOTSTRAP = b"""
-def start(file, payload, hot):
+def prepare(file, payload, hot):
     import sys
     with open(file, 'rb') as bundle:
         bundle.seek(payload['start'])

@@ -1,8 +1,8 @@
 """How a bundle starts: the first code of ours that its interpreter runs.
 
-Makes the bundle's own modules importable from memory, gives the bare interpreter (``-I -S``) the environment's import
-path, and hands over to the runtime. Every statement here is paid for by every task, so this module imports nothing that
-the interpreter hasn't loaded already, and it must not know anything about messages, Dags or supervisors.
+Makes the bundle's own modules importable from memory, and gives the bare interpreter (``-I -S``) the environment's import
+path. Every statement here is paid for by every task, so this module imports nothing that the interpreter hasn't loaded
+already, and it must not know anything about messages, Dags or supervisors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
-__all__ = ("Bundle", "Importer", "start")
+__all__ = ("Bundle", "Importer", "prepare", "prepare_environment")
 
 
 class Bundle:
@@ -118,12 +118,12 @@ class _Quitter:
         raise SystemExit(code)
 
 
-def start(file: str, payload: dict[str, Any], hot: bytes) -> NoReturn:
-    """Set the process up and run it.
+def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
+    """Set the process up, so that its own modules and those of its environment can be imported.
 
     Args:
         file: the bundle, as the system named it when it started us.
-        payload: what `outboard.bundle.entry` packed.
+        payload: what `outboard.bundle.packer` packed.
         hot: the code that every task needs.
     """
     if not file.startswith("/"):
@@ -135,9 +135,7 @@ def start(file: str, payload: dict[str, Any], hot: bytes) -> NoReturn:
     # Before the finder that looks at the disk, after those for modules that are part of the interpreter.
     sys.meta_path.insert(-1, Importer(file, payload["modules"], hot, payload["start"]))
     prepare_environment(file, payload["environment"])
-    from outboard.runtime.server import main
-
-    sys.exit(main(sys.argv[1:], Bundle(file, payload["bundle"])))
+    return Bundle(file, payload["bundle"])
 
 
 def prepare_environment(file: str, environment: dict[str, Any]) -> None:

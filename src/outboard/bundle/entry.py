@@ -29,10 +29,14 @@ _FLAGS = "-IS"
 _LOADER = "import sys,marshal as m;f=open(sys.argv[1],'rb');f.seek({offset});exec(m.load(f))"
 
 # Text, not code: it must run on whatever Python has taken the place of the right one since, to say so.
+# Here, above both, is also where the bundle's start and the runtime meet: neither may know the other.
 _PROLOGUE = """\
 if sys.hexversion>>16!={tag}:sys.exit({wrong!r}+sys.version.split()[0])
 p=m.loads(m.load(f));p['start']=f.tell();c=f.read(p['hot']);f.close()
-b=type(sys)('outboard.bundle.bootstrap');exec(m.loads(p['bootstrap']),b.__dict__);b.start(sys.argv[1],p,c)
+b=type(sys)('outboard.bundle.bootstrap');exec(m.loads(p['bootstrap']),b.__dict__)
+b=b.prepare(sys.argv[1],p,c)
+from outboard.runtime.server import main
+sys.exit(main(sys.argv[1:],b))
 """
 
 
@@ -44,7 +48,7 @@ def executable_head(
     Args:
         interpreter: its absolute path.
         tag: its ``sys.hexversion >> 16``: another minor version cannot read the code.
-        payload: what `outboard.bundle.bootstrap.start` gets; builtin types only.
+        payload: what `outboard.bundle.bootstrap.prepare` gets; builtin types only.
         code: the modules' code, as one piece; the payload's index tells them apart.
         first_line: the longest ``#!`` line that may be relied on, in bytes, without its end.
     """

@@ -1,0 +1,122 @@
+"""The command line: options, help, and how a command's end becomes an exit code and one line.
+
+Knows cyclopts. Must not know what the commands do.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from outboard.cli.exit_codes import BAD_INPUT, INTERRUPTED, SUCCESS, exit_code_of
+from outboard.errors import OutboardError
+
+__all__ = ("app", "run_command_line")
+
+app = App(
+    name="outboard",
+    help="Run tasks outside the process that schedules them.",
+    version=lambda: importlib.metadata.version("outboard"),
+    help_format="plaintext",
+    # An interrupt ends the tasks first and is then told like any other end.
+    suppress_keyboard_interrupt=False,
+)
+
+Verbose = Annotated[
+    bool,
+    Parameter(name=["--verbose", "-v"], negative="", show_default=False, help="Show tracebacks and debug records."),
+]
+
+
+@app.command
+def pack(
+    file: Annotated[Path, Parameter(help="The author's Python file.")],
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The bundle to write; its name has no dot.")],
+    thin: Annotated[Path, Parameter(help="The environment it runs in: a folder, or its interpreter.")],
+    verbose: Verbose = False,
+) -> int:
+    """Pack an author's file into one executable bundle."""
+    from outboard.cli.pack import pack as pack_file
+
+    manifest = pack_file(file, output, thin)
+    print(f"{output}: {', '.join(manifest.dag_ids)}", file=sys.stderr)
+    return SUCCESS
+
+
+@app.command
+def run(
+    file: Annotated[Path, Parameter(help="The author's Python file.")],
+    dag: Annotated[str | None, Parameter(help="The Dag's id, if the file holds several.")] = None,
+    /,
+    *,
+    task: Annotated[str | None, Parameter(help="Run this one task instead of the whole Dag.")] = None,
+    conf: Annotated[str | None, Parameter(help="The run's configuration: a JSON object.")] = None,
+    var: Annotated[
+        Sequence[str], Parameter(negative="", show_default=False, help="A variable: KEY=VALUE. May be repeated.")
+    ] = (),
+    conn: Annotated[
+        Sequence[str],
+        Parameter(negative="", show_default=False, help="A connection: ID=URI or ID=JSON. May be repeated."),
+    ] = (),
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Print one JSON document to stdout, all else to stderr.")
+    ] = False,
+    verbose: Verbose = False,
+) -> int:
+    """Run a Dag, or one task of it, on this machine: each task in a process and an environment of its own."""
+    from outboard.cli.run import Request
+    from outboard.cli.run import run as run_file
+
+    return run_file(
+        Request(
+            file=file,
+            dag_id=dag,
+            task_id=task,
+            conf=conf,
+            variables=tuple(var),
+            connections=tuple(conn),
+            as_json=json,
+            verbose=verbose,
+        )
+    )
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Returns:
+        The exit code, see `outboard.cli.exit_codes`. What was wrong has been told on stderr, in one line.
+    """
+    try:
+        code = app(arguments, print_error=False, exit_on_error=False, result_action="return_value")
+        return code if isinstance(code, int) else SUCCESS
+    except CycloptsError as error:
+        _complain(f"{_one_line(str(error))}; see outboard --help")
+        return BAD_INPUT
+    except OutboardError as error:
+        line, _, rest = str(error).partition("\n")
+        if rest and _is_verbose(arguments):
+            print(rest, file=sys.stderr)
+        _complain(line)
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+
+
+def _complain(line: str) -> None:
+    print(f"outboard: {line}", file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
+
+
+def _is_verbose(arguments: Sequence[str]) -> bool:
+    return any(argument in ("--verbose", "-v") for argument in arguments)

@@ -1,0 +1,93 @@
+"""How a run reads when it is over: a table for people, one JSON document for programs.
+
+Knows the shapes of both. Must not know how the run was made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from outboard.cli.display import STATE_STYLES
+from outboard.supervisor.run_report import DagRunReport
+
+__all__ = ("error_document", "print_table", "run_document")
+
+_XCOM_WIDTH = 60
+
+
+def run_document(report: DagRunReport, errors: Mapping[str, str]) -> str:
+    """The run as JSON text.
+
+    Args:
+        report: the run.
+        errors: what went wrong in its tasks, by task id.
+    """
+    document = {
+        "dag_id": report.dag_id,
+        "run_id": report.run_id,
+        "state": report.state,
+        "started_at": report.started_at.isoformat(),
+        "ended_at": report.ended_at.isoformat(),
+        "duration": round(report.duration, 3),
+        "tasks": [
+            {
+                "task_id": task.task_id,
+                "state": task.state,
+                "reason": task.reason,
+                "error": errors.get(task.task_id) or None,
+                "tries": task.try_number,
+                "duration": round(task.duration, 3),
+                "xcoms": report.xcoms.get(task.task_id, {}),
+            }
+            for task in report.tasks
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, default=_plain)
+
+
+def error_document(message: str, exit_code: int) -> str:
+    """What went wrong before there was a run, as JSON text."""
+    return json.dumps({"error": message, "exit_code": exit_code}, indent=2, ensure_ascii=False)
+
+
+def print_table(report: DagRunReport, console: Console) -> None:
+    """Show states, tries, durations and XComs."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("task", "state", "tries", "seconds", "XComs"):
+        table.add_column(heading, justify="right" if heading in ("tries", "seconds") else "left", overflow="fold")
+    for task in report.tasks:
+        table.add_row(
+            task.task_id,
+            _state(task.state),
+            str(task.try_number or ""),
+            f"{task.duration:.2f}" if task.tries else "",
+            _xcoms(report.xcoms.get(task.task_id, {})),
+        )
+    console.print(table)
+    verdict = _state(report.state)
+    console.print(Text(f"{report.dag_id} {report.run_id}: ") + verdict + Text(f" in {report.duration:.1f} s"))
+
+
+def _state(state: str | None) -> Text:
+    return Text(state or "never started", style=STATE_STYLES.get(state or "", ""))
+
+
+def _xcoms(xcoms: Mapping[str, object]) -> Text:
+    lines = []
+    for key, value in xcoms.items():
+        text = json.dumps(value, ensure_ascii=False, default=_plain)
+        if len(text) > _XCOM_WIDTH:
+            text = text[: _XCOM_WIDTH - 1] + "…"
+        lines.append(text if key == "return_value" else f"{key} = {text}")
+    return Text("\n".join(lines))
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outboard.cli.inputs import parse_conf, parse_connections, parse_variables
+from outboard.errors import UsageError
+
+
+@given(st.dictionaries(st.text(min_size=1).filter(lambda key: "=" not in key), st.text()))
+def test_any_variable_is_read_as_it_was_written(variables: dict[str, str]) -> None:
+    assert parse_variables([f"{key}={value}" for key, value in variables.items()]) == variables
+
+
+def test_of_two_variables_with_one_key_the_last_wins() -> None:
+    assert parse_variables(["unit=celsius", "unit=kelvin"]) == {"unit": "kelvin"}
+
+
+@pytest.mark.parametrize("text", ["unit", "=celsius", ""])
+def test_a_variable_without_key_or_mark_is_refused_with_the_right_form(text: str) -> None:
+    with pytest.raises(UsageError, match="write it as --var KEY=VALUE"):
+        parse_variables([text])
+
+
+def test_a_connection_is_read_from_its_uri() -> None:
+    found = parse_connections(["db=postgresql://u%40:p@host:5432/sales?ssl=on"])["db"]
+    assert (found.conn_id, found.conn_type, found.host, found.port) == ("db", "postgres", "host", 5432)
+    assert (found.login, found.password, found.schema, found.extra) == ("u@", "p", "sales", '{"ssl": "on"}')
+
+
+def test_a_connection_is_read_from_json() -> None:
+    found = parse_connections(['db={"conn_type": "http", "host": "h", "extra": {"a": 1}}'])["db"]
+    assert (found.conn_type, found.host, found.extra) == ("http", "h", '{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("db", "write it as --conn ID=URI or ID=JSON"),
+        ("db={", "not JSON"),
+        ('db={"hots": "h"}', "no connection"),
+        ("db=http://h:port", "no connection"),
+        ("db=host", "no type"),
+        ('db={"host": "h"}', "no type"),
+    ],
+)
+def test_what_is_no_connection_is_refused_and_named(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        parse_connections([text])
+    assert str(caught.value).startswith("--conn db")
+
+
+def test_a_password_does_not_show_in_an_error() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_connections(["db=http://user:secret@host:port"])
+    assert "secret" not in str(caught.value)
+
+
+def test_conf_is_a_json_object_or_nothing() -> None:
+    assert parse_conf(None) is None
+    assert parse_conf('{"day": 3}') == {"day": 3}
+    with pytest.raises(UsageError, match="--conf is not JSON"):
+        parse_conf("{day: 3}")
+    with pytest.raises(UsageError, match="must be a JSON object"):
+        parse_conf("[3]")
