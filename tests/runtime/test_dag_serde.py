@@ -11,6 +11,7 @@ import pytest
 
 from outboard import DAG
 from outboard.runtime.dag_serde import serialize_dag
+from outboard.sdk.dag import take_registered
 from outboard.sdk.registry import Declarations, collect
 from tests import recorded
 
@@ -33,6 +34,7 @@ TASK_DIFFERENCES = {
 
 def declared(source: str) -> Declarations:
     """What a file declares when it imports our names in place of Airflow's."""
+    take_registered()  # what other tests have left
     names: dict[str, Any] = {"__name__": "author_file", "__file__": "author_file.py"}
     text = source.replace("from airflow.sdk import", "from outboard import")
     exec(compile(text, "author_file.py", "exec", dont_inherit=True), names)
