@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from fcntl import F_GETFL, F_SETFL, F_SETOWN, fcntl
-from select import POLLERR, POLLHUP, poll
+from select import POLLERR, POLLHUP, POLLRDHUP, poll
 from time import monotonic, sleep
 
 from outboard.sdk.exceptions import AirflowTaskTerminated
@@ -93,8 +93,9 @@ def lifeline(write_fd: int) -> int:
 
 def _hung_up(fd: int) -> bool:
     state = poll()
-    state.register(fd, 0)
-    return any(found & (POLLERR | POLLHUP) for _, found in state.poll(0))
+    # A socket whose other side has only sent its end is no POLLHUP yet, and that is all that a dead supervisor sends.
+    state.register(fd, POLLRDHUP)
+    return any(found & (POLLERR | POLLHUP | POLLRDHUP) for _, found in state.poll(0))
 
 
 def leave_without_supervisor() -> None:
