@@ -99,12 +99,18 @@ def test_frames_of_libraries_stay_in_the_report(written: Callable[..., list[str]
 
 
 def test_the_causes_of_an_error_are_trimmed_as_well(written: Callable[..., list[str]]) -> None:
-    source = (
-        "try:\n    import author_missing\nexcept ImportError as error:\n    raise RuntimeError('no luck') from error\n"
-    )
+    source = """
+from outboard import task
+
+try:
+    task(retreis=1)(print)
+except TypeError as error:
+    raise RuntimeError("no luck") from error
+"""
     _, (error,) = load_each(written(author_bad=source))
-    assert "No module named 'author_missing'" in error.report
-    assert "importlib" not in error.report
+    assert 'author_bad.py", line 5' in error.report
+    assert "there is no argument 'retreis'" in error.report
+    assert "outboard/sdk" not in error.report
     assert error.report.endswith("RuntimeError: no luck")
 
 
