@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,50 +9,30 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from outboard.protocol.log_records import LEVELS, encode_line, make_record
+from tests.live.airflow_reader import AirflowReader, started_reader
 from tests.strategies import HAZARDOUS_NAMES, ODD_OBJECTS, any_object, hostile_extras, instants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.live
 
-READER = Path(__file__).with_name("log_line_reader.py")
-
 
 class LogLineReader:
-    """A process in the Airflow environment that reads one line at a time as a supervisor would."""
+    """Reads one line at a time as a supervisor would."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    def __init__(self, reader: AirflowReader) -> None:
+        self._reader = reader
 
     def read(self, line: bytes) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line.hex() + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-
-@contextmanager
-def reader_process(python: Path, home: Path) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "AIRFLOW_HOME": str(home)}
-    command = [str(python), str(READER)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+        return self._reader.ask(line.hex())
 
 
 @pytest.fixture(scope="module")
 def reader(airflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogLineReader]:
-    with reader_process(airflow_python, tmp_path_factory.mktemp("airflow")) as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline()) == {"ready": True}
-        yield LogLineReader(process)
+    with started_reader("log_line_reader.py", airflow_python, tmp_path_factory.mktemp("airflow")) as reader:
+        yield LogLineReader(reader)
 
 
 def assert_taken(reader: LogLineReader, record: dict[str, object]) -> dict[str, Any]:
