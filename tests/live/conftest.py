@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from outboard.errors import EnvironmentBuildError
+from tests.live.deployment import Deployment, started_deployment
 from tests.live.environment import BUILD_SECONDS, built_environment
 from tests.live.supervisor import AirflowSupervisor, started_supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 AIRFLOW_VERSION = os.environ.get("OUTBOARD_LIVE_AIRFLOW", "3.3.2")
 PINS = ROOT / ".ci" / "pins" / f"airflow-{AIRFLOW_VERSION}.txt"
 AUTHOR_FILES = Path(__file__).with_name("author_files")
+DEPLOYED = Path(__file__).with_name("deployed")
 
 # To load an author's file and to answer a parse request takes a fraction of a second.
 PACK_SECONDS = 60
@@ -68,6 +70,34 @@ def airflow(bare_airflow: AirflowSupervisor) -> AirflowSupervisor:
     for source in sorted(AUTHOR_FILES.glob("*.py")):
         pack(source, bare_airflow.executables / source.stem)
     return bare_airflow
+
+
+@pytest.fixture(scope="session")
+def deployed_dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the whole Airflow takes its Dags from."""
+    return tmp_path_factory.mktemp("dags")
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    airflow_python: Path, airflow_version: str, deployed_dags: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """A whole Airflow, with the handlers of the folder ``deployed`` packed by our command, and no Dag yet."""
+    executables, home = tmp_path_factory.mktemp("bundles"), tmp_path_factory.mktemp("airflow-home")
+    for source in sorted(DEPLOYED.glob("*_handlers.py")):
+        pack(source, executables / source.stem)
+    with started_deployment(airflow_python, airflow_version, home, deployed_dags, executables) as running:
+        yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what Airflow's components wrote where a test of theirs fails."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("deployment")
+    if report.failed and isinstance(running, Deployment):
+        report.sections.append(("Airflow's components", running.component_logs()))
+    return report
 
 
 def pack(source: Path, output: Path) -> None:
