@@ -21,7 +21,8 @@ This module knows no other module of the package, and the child imports it: noth
     ├── ServerError                 the supervisor answered with an ErrorResponse: error, detail
     ├── SerializationError          a value that the wire or an XCom cannot carry: path, reason
     ├── LoadError                   an author's file cannot be loaded: file, and the cause
-    ├── BundleError                 a bundle that is damaged, or cannot be packed
+    ├── BundleError                 a bundle that cannot be packed, read, deployed …
+    │   └── DamagedBundleError          … or is not what was packed: file, region, problem, advice
     └── EnvironmentBuildError       an interpreter or a set of requirements that cannot be had
 """
 
@@ -31,6 +32,7 @@ __all__ = (
     "BundleError",
     "ChannelClosedError",
     "ChannelError",
+    "DamagedBundleError",
     "EnvironmentBuildError",
     "ForkedProcessError",
     "FrameTooLargeError",
@@ -163,7 +165,25 @@ class LoadError(OutboardError):
 
 
 class BundleError(OutboardError):
-    """A bundle is damaged, or cannot be packed."""
+    """A bundle is damaged, or cannot be packed, read or deployed."""
+
+
+class DamagedBundleError(BundleError):
+    """A file that is not the bundle which was packed.
+
+    Attributes:
+        file: the file, as the caller named it.
+        region: the part that is wrong, such as ``"trailer"`` or ``"zip directory"``.
+        problem: what is wrong there.
+        advice: what to do.
+    """
+
+    def __init__(self, file: str, region: str, problem: str, advice: str) -> None:
+        super().__init__(f"{file} is damaged: {region}: {problem}; {advice}")
+        self.file = file
+        self.region = region
+        self.problem = problem
+        self.advice = advice
 
 
 class EnvironmentBuildError(OutboardError):

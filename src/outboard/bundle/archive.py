@@ -3,19 +3,24 @@
 Python finds a zip by the end record near the file's end, and a member by the offset in the directory: members may lie
 anywhere before it, with anything between them. The standard library's writer can't leave such gaps, and what it writes
 depends on its version; this one writes the same bytes for the same members, always. Members are stored, not compressed:
-`zipimport` would load zlib to read a compressed one. Must not know what the members mean.
+`zipimport` would load zlib to read a compressed one. The reader takes only what this writer writes: a directory is sound if
+the members that it names would give it again. Must not know what the members mean.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 
 import attrs
 
 from outboard.errors import BundleError
 
-__all__ = ("MAX_MEMBERS", "MAX_SIZE", "Archive")
+__all__ = ("MAX_MEMBERS", "MAX_SIZE", "Archive", "ArchiveError", "Member", "Read", "read_directory")
+
+Read = Callable[[int, int], bytes]
+"""Given an offset and a size, so many bytes of a file, or fewer where it ends."""
 
 MAX_MEMBERS = 65_535
 """What the end record can count without the 64-bit extension, which `zipimport` doesn't read before Python 3.14."""
@@ -56,3 +61,85 @@ class Archive:
         body = b"".join(self._entries)
         count = len(self._entries)
         return body + _END.pack(b"PK\x05\x06", 0, 0, count, count, len(body), offset, 0)
+
+
+class ArchiveError(ValueError):
+    """A zip that this writer did not write. Its text says where and what."""
+
+
+@attrs.frozen(kw_only=True)
+class Member:
+    """One file inside the zip.
+
+    Attributes:
+        name: its path there.
+        offset: where its bytes start in the whole file, header included.
+        end: where they end.
+        size: of its content, in bytes.
+    """
+
+    name: str
+    offset: int
+    end: int
+    size: int
+
+
+def read_directory(read: Read, end: int) -> tuple[list[Member], int]:
+    """Read and prove the zip whose end record ends at `end`: its directory, each header, each content.
+
+    Returns:
+        The members in the directory's order, and where the directory starts.
+
+    Raises:
+        ArchiveError: it is not, byte for byte, what `Archive` writes for the members that it names.
+    """
+    start, count, body = _directory_bytes(read, end)
+    again = Archive()
+    members = []
+    position = 0
+    while position < len(body):
+        member, position = _entry(body, position)
+        _prove(read, member, again)
+        members.append(member)
+    if len(members) != count:
+        raise ArchiveError(f"its end record counts {count} members, and it lists {len(members)}")
+    if len({member.name for member in members}) != count:
+        raise ArchiveError("it lists a member twice")
+    if again.directory(start) != read(start, end - start):
+        raise ArchiveError("an entry was changed")
+    return members, start
+
+
+def _directory_bytes(read: Read, end: int) -> tuple[int, int, bytes]:
+    """Where the directory starts, how many entries it has, and its bytes without the end record."""
+    record = read(end - _END.size, _END.size) if end >= _END.size else b""
+    if not record.startswith(b"PK\x05\x06") or len(record) < _END.size:
+        raise ArchiveError("its end record is not where it belongs")
+    _, _, _, _, count, size, start, _ = _END.unpack(record)
+    if start + size + _END.size != end:
+        raise ArchiveError(f"it should be {size} bytes from offset {start}, and does not end at its end record")
+    return start, count, read(start, size)
+
+
+def _entry(body: bytes, position: int) -> tuple[Member, int]:
+    """One entry of the directory, and where the next begins."""
+    fields = body[position : position + _ENTRY.size]
+    if not fields.startswith(b"PK\x01\x02") or len(fields) < _ENTRY.size:
+        raise ArchiveError(f"at its byte {position} there is no entry")
+    unpacked = _ENTRY.unpack(fields)
+    size, name_size, offset = unpacked[9], unpacked[10], unpacked[-1]
+    start = position + _ENTRY.size
+    try:
+        name = body[start : start + name_size].decode()
+    except UnicodeDecodeError as error:
+        raise ArchiveError(f"at its byte {start} there is no name in UTF-8") from error
+    end = offset + _LOCAL.size + name_size + size
+    return Member(name=name, offset=offset, end=end, size=size), start + name_size
+
+
+def _prove(read: Read, member: Member, again: Archive) -> None:
+    """Write a member again from its content and compare."""
+    whole = read(member.offset, member.end - member.offset)
+    content = whole[len(whole) - member.size :] if len(whole) >= member.size else b""
+    if len(whole) < member.end - member.offset or again.member(member.name, content, member.offset) != whole:
+        raise ArchiveError(f"member {member.name}: its header or its checksum does not fit its content")

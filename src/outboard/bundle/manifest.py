@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from outboard.bundle.metadata import to_json
 from outboard.errors import BundleError
 
 if TYPE_CHECKING:
@@ -98,6 +99,4 @@ class Manifest:
 
 def metadata(dag_ids: Sequence[str], schema_version: str = SUPERVISOR_SCHEMA_VERSION) -> bytes:
     """What Airflow reads from the trailer: JSON, which is also YAML."""
-    # Escapes stay out: YAML reads a pair of \\u escapes above the basic plane as two broken characters.
-    document = {"dags": {dag_id: {} for dag_id in dag_ids}, "sdk": {"supervisor_schema_version": schema_version}}
-    return json.dumps(document, ensure_ascii=False, separators=(", ", ": ")).encode()
+    return to_json({"dags": {dag_id: {} for dag_id in dag_ids}, "sdk": {"supervisor_schema_version": schema_version}})
