@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from outboard.bundle import packer, target
+from outboard.bundle import contents, packer, target
 
 if TYPE_CHECKING:
     from outboard.bundle.target import Target
@@ -19,7 +19,7 @@ HELLO = Path(__file__).parents[2] / "fixtures" / "dags" / "hello.py"
 @pytest.fixture(scope="session")
 def here() -> Target:
     """The environment that runs the tests."""
-    return target.inspect(Path(sys.prefix), libraries=packer.CHILD_LIBRARIES)
+    return target.inspect(Path(sys.prefix), libraries=contents.CHILD_LIBRARIES)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from outboard.bundle import packer
+from outboard.bundle import contents, packer, target
 from outboard.bundle.format import parse
 from outboard.bundle.manifest import Manifest
 from outboard.errors import BundleError, LoadError, UsageError
+from tests.benchmarks.plain_supervisor import greeting, run_task
 from tests.bundle.conftest import HELLO
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 PACK = """
 import sys
 from pathlib import Path
-from outboard.bundle import packer, target
-found = target.inspect(Path(sys.prefix), libraries=packer.CHILD_LIBRARIES)
+from outboard.bundle import contents, packer, target
+found = target.inspect(Path(sys.prefix), libraries=contents.CHILD_LIBRARIES)
 packer.pack(Path(sys.argv[1]), Path(sys.argv[2]), found, lambda bundle: ["hello"])
 """
 
@@ -96,7 +98,7 @@ def test_nothing_of_the_parents_is_inside(hello: Path) -> None:
         names = opened.namelist()
     assert not [name for name in names if name.startswith(("outboard/supervisor", "outboard/cli", "outboard/testing"))]
     assert "outboard/bundle/packer.py" not in names
-    assert not {f"outboard/{name}" for name in packer.PARENT_MODULES} & set(names)
+    assert not {f"outboard/{name}" for name in contents.PARENT_MODULES} & set(names)
 
 
 def test_the_authors_text_is_the_source_region(hello: Path) -> None:
@@ -204,11 +206,35 @@ def test_an_output_that_cannot_be_written_leaves_nothing_behind(here: Target, tm
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
-def test_libraries_that_the_environment_lacks_are_packed_as_pure_python(here: Target, tmp_path: Path) -> None:
-    bare = attrs.evolve(here, libraries=frozenset(), import_path=())
-    source = author_file(tmp_path, "x = 1")
-    manifest = packer.write(packer.draft(source, bare), tmp_path / "bundle", ["a"])
-    assert manifest.vendored == packer.CHILD_LIBRARIES
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Target:
+    """An environment that has nothing of what the child needs."""
+    folder = tmp_path_factory.mktemp("environments") / "bare"
+    venv.create(folder, symlinks=True)
+    return target.inspect(folder, libraries=contents.CHILD_LIBRARIES)
+
+
+def test_libraries_that_the_environment_lacks_are_packed_as_pure_python(bare: Target, tmp_path: Path) -> None:
+    manifest = packer.write(packer.draft(author_file(tmp_path, "x = 1"), bare), tmp_path / "bundle", ["a"])
+    assert manifest.vendored == contents.CHILD_LIBRARIES
     with zipfile.ZipFile(tmp_path / "bundle") as opened:
-        assert "_vendor/msgpack/fallback.py" in opened.namelist()
+        assert {"_vendor/msgpack/fallback.py", "_vendor/typing_extensions.py"} <= set(opened.namelist())
     assert run(tmp_path / "bundle", "--metadata").returncode == 0
+
+
+def test_libraries_that_the_environment_has_are_not_packed(hello: Path) -> None:
+    with zipfile.ZipFile(hello) as opened:
+        assert not [name for name in opened.namelist() if name.startswith("_vendor")]
+
+
+def test_a_coroutine_task_runs_where_there_is_no_anyio(bare: Target, tmp_path: Path) -> None:
+    source = author_file(
+        tmp_path,
+        "import anyio\nfrom outboard import dag, task\n\n@dag\ndef waits():\n    @task\n    async def only():\n"
+        "        await anyio.sleep(0)\n        return anyio.__file__\n    only()\n\nwaits()\n",
+    )
+    bundle = tmp_path / "waits"
+    packer.pack(source, bundle, bare, lambda bundle: ["waits"])
+    ended = run_task([str(bundle)], greeting("waits", "only"))
+    assert ended.terminal == "SucceedTask"
+    assert ended.returned == f"{bundle}/_vendor/anyio/__init__.py"

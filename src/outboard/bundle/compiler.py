@@ -10,7 +10,7 @@ from __future__ import annotations
 import marshal
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ("COMPILE_TIMEOUT", "Unit", "compile_units")
+__all__ = ("COMPILE_TIMEOUT", "Unit", "compile_library", "compile_units")
 
-COMPILE_TIMEOUT = 120.0
-"""Seconds for all files together; a thousand files take about ten."""
+COMPILE_TIMEOUT = 600.0
+"""Seconds for all files together; a thousand files take about ten, and a large environment has ten thousand."""
 
 # The first line of the answer's error branch is all an author needs: which file, which line, what.
 _COMPILER = """
@@ -63,6 +63,22 @@ sys.stdout.buffer.write(marshal.dumps(answer, 2))
 """
 
 
+# Library files come with tests and templates that no Python compiles; nobody imports those. The flags say: not checked against
+# the source, since the two travel together.
+_LIBRARY_COMPILER = """
+import sys, marshal
+from importlib.util import MAGIC_NUMBER, source_hash
+answer = {}
+for name, data in marshal.load(sys.stdin.buffer):
+    try:
+        code = compile(data, name, "exec", dont_inherit=True, optimize=0)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        continue
+    answer[name] = MAGIC_NUMBER + (1).to_bytes(4, "little") + source_hash(data) + marshal.dumps(code)
+sys.stdout.buffer.write(marshal.dumps(answer, 2))
+"""
+
+
 @attrs.frozen
 class Unit:
     """One file to compile.
@@ -89,14 +105,39 @@ def compile_units(executable: Path, units: Sequence[Unit]) -> list[bytes]:
         LoadError: a file has a syntax error; the text names file, line and reason.
         BundleError: the interpreter failed.
     """
+    answer = _run(executable, _COMPILER, [(unit.name, unit.text, unit.stripped) for unit in units])
+    if isinstance(answer, dict):
+        where = f"{answer['file']}, line {answer['line']}" if answer["line"] else answer["file"]
+        raise LoadError(f"{where}: {answer['reason']}")
+    codes: list[bytes] = answer
+    return codes
+
+
+def compile_library(executable: Path, sources: dict[str, bytes]) -> dict[str, bytes]:
+    """Compile the files of installed packages with one interpreter.
+
+    Args:
+        executable: the interpreter.
+        sources: the text of each file, by a name that stays the same wherever it is packed.
+
+    Returns:
+        The content of each file's ``.pyc``, by the same names. Files that do not compile are left out.
+
+    Raises:
+        BundleError: the interpreter failed.
+    """
+    answer: dict[str, bytes] = _run(executable, _LIBRARY_COMPILER, sorted(sources.items()))
+    return answer
+
+
+def _run(executable: Path, program: str, request: object) -> Any:
     # -I would ignore the hash seed; -s -S -E… keep everything else out, and the bare environment does the rest.
-    command = [str(executable), "-s", "-S", "-W", "ignore", "-c", _COMPILER]
+    command = [str(executable), "-s", "-S", "-W", "ignore", "-c", program]
     environment = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-    request = marshal.dumps([(unit.name, unit.text, unit.stripped) for unit in units], 2)
     try:
         done = subprocess.run(
             command,
-            input=request,
+            input=marshal.dumps(request, 2),
             capture_output=True,
             env=environment,
             cwd=os.sep,
@@ -108,9 +149,4 @@ def compile_units(executable: Path, units: Sequence[Unit]) -> list[bytes]:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise BundleError(f"{executable} cannot compile the bundle: {said}")
-    answer = marshal.loads(done.stdout)
-    if isinstance(answer, dict):
-        where = f"{answer['file']}, line {answer['line']}" if answer["line"] else answer["file"]
-        raise LoadError(f"{where}: {answer['reason']}")
-    codes: list[bytes] = answer
-    return codes
+    return marshal.loads(done.stdout)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import importlib.util
-import keyword
 import marshal
 import os
 import re
@@ -21,77 +19,40 @@ from typing import Any
 
 import attrs
 
-import outboard
 from outboard.bundle.archive import Archive
 from outboard.bundle.compiler import Unit, compile_units
+from outboard.bundle.contents import VENDOR_FOLDER, Module, author_module, child_modules, lacking, vendored_modules
 from outboard.bundle.entry import PORTABLE_FIRST_LINE, executable_head
 from outboard.bundle.format import compose
 from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest, SourceFile, metadata
 from outboard.bundle.target import Target
 from outboard.errors import BundleError, LoadError, UsageError
 
-__all__ = (
-    "CHILD_LIBRARIES",
-    "CHILD_MODULES",
-    "CHILD_PACKAGES",
-    "COLD_MODULES",
-    "PARENT_MODULES",
-    "Ask",
-    "Draft",
-    "check_name",
-    "draft",
-    "pack",
-    "write",
-)
+__all__ = ("Ask", "Draft", "check_name", "draft", "pack", "write")
 
 Ask = Callable[[Path], Sequence[str]]
 """Given a bundle that runs, the ids of the Dags that it has tasks for, by asking it."""
 
-CHILD_LIBRARIES = ("msgpack", "anyio", "idna", "typing_extensions")
-"""What the child may import besides the standard library. Packed, as pure Python, where the environment lacks it."""
-
-CHILD_PACKAGES = ("protocol", "sdk", "comms", "runtime")
-CHILD_MODULES = ("__init__.py", "errors.py", "types.py", "bundle/__init__.py", "bundle/bootstrap.py")
-PARENT_MODULES = frozenset({"comms/in_memory.py", "comms/serving.py"})
-"""Which files of this package run in the child: these packages and modules, without those that are the parent's."""
-
-COLD_MODULES = frozenset(
-    f"outboard.{name}"
-    for name in (
-        "protocol.serialized_dag",
-        "runtime.coroutine_body",
-        "runtime.dag_parser",
-        "runtime.dag_serde",
-        "runtime.logging_bridge",
-        "runtime.structlog_bridge",
-    )
-)
-"""Modules that a plain task does not load: their code stays in the file until somebody asks for it."""
-
 _BOOTSTRAP = "outboard.bundle.bootstrap"
-_VENDOR = "_vendor/"
 _MODE = 0o755
 
 
 @attrs.frozen(kw_only=True)
-class _Module:
-    """One module of the bundle: name, whether it is a package, its file inside the bundle, its text."""
-
-    name: str
-    is_package: bool
-    file: str
-    text: bytes
-
-
-@attrs.frozen(kw_only=True)
 class Draft:
-    """All that a bundle needs except the ids of its Dags: compiled once, written as often as needed."""
+    """All that a bundle needs except the ids of its Dags: compiled once, written as often as needed.
+
+    Attributes:
+        target: the interpreter and environment that it will run in.
+        modules: everything that is inside.
+        codes: the marshalled code of each module, in the same order.
+        author: those modules that are the author's.
+        first_line: see `outboard.bundle.entry.executable_head`.
+    """
 
     target: Target
-    modules: tuple[_Module, ...]
+    modules: tuple[Module, ...]
     codes: tuple[bytes, ...]
-    author: tuple[_Module, ...]
-    vendored: dict[str, bytes]
+    author: tuple[Module, ...]
     first_line: int
 
     @property
@@ -129,18 +90,11 @@ def draft(file: Path, target: Target, *, first_line: int = PORTABLE_FIRST_LINE) 
         UsageError: the file cannot be read, or its name cannot be a module's.
         LoadError: it has a syntax error.
     """
-    author = (_author_module(file, target),)
-    modules = (*_child_modules(), *author)
-    units = [Unit(module.file, module.text, stripped=module not in author) for module in modules]
+    author = (author_module(file, target),)
+    modules = (*child_modules(), *author, *vendored_modules(target))
+    units = [Unit(module.file, module.text, stripped=module.is_ours) for module in modules]
     codes = compile_units(target.executable, units)
-    return Draft(
-        target=target,
-        modules=modules,
-        codes=tuple(codes),
-        author=author,
-        vendored=_vendored(target),
-        first_line=first_line,
-    )
+    return Draft(target=target, modules=modules, codes=tuple(codes), author=author, first_line=first_line)
 
 
 def pack(file: Path, output: Path, target: Target, ask: Ask) -> Manifest:
@@ -180,57 +134,6 @@ def write(sketch: Draft, output: Path, dag_ids: Sequence[str]) -> Manifest:
     return manifest
 
 
-# ── what goes in ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _author_module(file: Path, target: Target) -> _Module:
-    try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
-    name = re.sub(r"\W", "_", file.stem)
-    if keyword.iskeyword(name) or name[:1].isdigit():
-        name = f"_{name}"
-    if name == "outboard" or name in target.standard_modules:
-        raise UsageError(f"{file.name}: a module called {name} exists already and would hide this one; rename the file")
-    return _Module(name=name, is_package=False, file=file.name, text=text)
-
-
-def _child_modules() -> list[_Module]:
-    root = Path(outboard.__file__).parent
-    files = [root / name for name in CHILD_MODULES]
-    for package in CHILD_PACKAGES:
-        files += sorted((root / package).rglob("*.py"))
-    return [_module_of(file, root) for file in files if file.relative_to(root).as_posix() not in PARENT_MODULES]
-
-
-def _module_of(file: Path, root: Path) -> _Module:
-    relative = file.relative_to(root.parent)
-    is_package = file.name == "__init__.py"
-    parts = (relative.parent if is_package else relative.with_suffix("")).parts
-    return _Module(name=".".join(parts), is_package=is_package, file=relative.as_posix(), text=file.read_bytes())
-
-
-def _vendored(target: Target) -> dict[str, bytes]:
-    """The pure-Python files of the libraries that the environment lacks, by their names below the vendor folder."""
-    members: dict[str, bytes] = {}
-    for library in _lacking(target):
-        spec = importlib.util.find_spec(library)
-        if spec is None or spec.origin is None:
-            raise BundleError(f"{library} is missing from outboard's own environment; install outboard again")
-        origin = Path(spec.origin)
-        if origin.name == "__init__.py":
-            files, root = sorted(origin.parent.rglob("*.py")), origin.parent.parent
-        else:
-            files, root = [origin], origin.parent
-        members |= {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
-    return members
-
-
-def _lacking(target: Target) -> tuple[str, ...]:
-    return tuple(name for name in CHILD_LIBRARIES if name not in target.libraries)
-
-
 # ── how it is put together ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -247,7 +150,7 @@ def _manifest(sketch: Draft, dag_ids: Sequence[str]) -> Manifest:
         python_version=sketch.target.python_version,
         interpreter=str(sketch.target.executable),
         environment=str(sketch.target.prefix),
-        vendored=_lacking(sketch.target),
+        vendored=lacking(sketch.target),
     )
 
 
@@ -255,7 +158,6 @@ def _digest(sketch: Draft) -> str:
     """One number for all that decides what the bundle does."""
     parts = [
         [(module.name, code) for module, code in zip(sketch.modules, sketch.codes, strict=True)],
-        sorted(sketch.vendored.items()),
         _environment(sketch),
         str(sketch.target.executable),
         sketch.target.tag,
@@ -269,23 +171,23 @@ def _environment(sketch: Draft) -> dict[str, Any]:
         "prefix": str(sketch.target.prefix),
         "path": list(sketch.target.import_path),
         "start_files": list(sketch.target.start_files),
-        "inside": [f"/{_VENDOR.rstrip('/')}", ""] if sketch.vendored else [""],
+        # For interpreters that the author's code starts, and that get this one's path: multiprocessing's spawn.
+        "inside": [f"/{VENDOR_FOLDER}", ""] if lacking(sketch.target) else [""],
     }
 
 
 def _code(sketch: Draft) -> tuple[bytes, dict[str, tuple[bool, str, int, int]], int]:
     """All modules' code in one piece, where each one's is, and how much of it every task reads."""
-    ordered = sorted(sketch.modules, key=lambda module: module.name in COLD_MODULES)
     code = bytearray()
     index = {}
     hot = 0
-    for module in ordered:
+    for module in sorted(sketch.modules, key=lambda module: module.is_cold):
         if module.name == _BOOTSTRAP:
             continue
         start = len(code)
         code += sketch.code_of(module.name)
         index[module.name] = (module.is_package, module.file, start, len(code))
-        if module.name not in COLD_MODULES:
+        if not module.is_cold:
             hot = len(code)
     return bytes(code), index, hot
 
@@ -320,7 +222,6 @@ def _assemble(sketch: Draft, manifest: Manifest) -> bytes:
     )
     inner = {MANIFEST_MEMBER: manifest.to_json()}
     inner |= {module.file: module.text for module in sketch.modules if module not in sketch.author}
-    inner |= {_VENDOR + name: text for name, text in sketch.vendored.items()}
     archive = Archive()
     executable = _lay_out(archive, inner, bytearray(head))
     outer = {module.file: module.text for module in sketch.author}

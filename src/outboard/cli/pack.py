@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from outboard.bundle import packer, target
+from outboard.bundle import contents, packer, target
 from outboard.bundle.manifest import Manifest
 from outboard.cli.asking import ask
 
@@ -20,7 +20,7 @@ def pack(file: Path, output: Path, environment: Path) -> Manifest:
         OutboardError: whatever was wrong with the file, the output or the environment.
     """
     packer.check_name(output)
-    found = target.inspect(environment, libraries=packer.CHILD_LIBRARIES)
+    found = target.inspect(environment, libraries=contents.CHILD_LIBRARIES)
 
     def dag_ids_of(bundle: Path) -> tuple[str, ...]:
         async def asking() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import attrs
 import structlog
 from rich.console import Console
 
-from outboard.bundle import environment, inline_metadata, packer, target
+from outboard.bundle import contents, environment, inline_metadata, packer, target
 from outboard.bundle.entry import first_line_here
 from outboard.cli.asking import Contents, ask
 from outboard.cli.display import Display, display_on
@@ -106,7 +106,7 @@ def _scratch_folder(cache: Path) -> tempfile.TemporaryDirectory[str]:
 def _bundle(file: Path, cache: Path, folder: Path, display: Display) -> Path:
     """Pack the file for its own environment."""
     home = _environment(file, cache, display)
-    found = target.inspect(home, libraries=packer.CHILD_LIBRARIES)
+    found = target.inspect(home, libraries=contents.CHILD_LIBRARIES)
     sketch = packer.draft(file, found, first_line=first_line_here())
     bundle = folder / sketch.name
     # Without Dag ids: they are for whoever looks for a bundle by them, and this one is known by its path.
@@ -130,8 +130,8 @@ async def _run_bundle(
     bundle: Path, request: Request, conf: Mapping[str, object], store: LocalStore, display: Display
 ) -> DagRunReport:
     ports = store.ports(display)
-    contents = await ask(bundle, request.file, ports=ports)
-    dag = _chosen(contents, request)
+    declared = await ask(bundle, request.file, ports=ports)
+    dag = _chosen(declared, request)
     display.expect(dag.order if request.task_id is None else (request.task_id,))
     levels = {_LEVEL_VARIABLE: "debug"} if request.verbose else {}
     execute = functools.partial(run_task, [str(bundle), "--stdio"], ports=ports, env=levels)
@@ -155,23 +155,23 @@ async def _run_bundle(
 # ── which Dag ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _chosen(contents: Contents, request: Request) -> SerializedDag:
+def _chosen(declared: Contents, request: Request) -> SerializedDag:
     """The Dag to run.
 
     Raises:
         UsageError: there is none, there are several, or not this one; the text lists those that there are.
     """
-    known = ", ".join(contents.dag_ids)
+    known = ", ".join(declared.dag_ids)
     if not known:
         raise UsageError(f"{request.file}: no Dag and no registered task in it, so there is nothing to run")
-    if request.dag_id is None and len(contents.dag_ids) > 1:
+    if request.dag_id is None and len(declared.dag_ids) > 1:
         raise UsageError(f"{request.file} holds several Dags; name one of them: {known}")
-    dag_id = request.dag_id or contents.dag_ids[0]
-    if dag_id in contents.dags:
-        return contents.dags[dag_id]
-    if dag_id not in contents.handlers:
+    dag_id = request.dag_id or declared.dag_ids[0]
+    if dag_id in declared.dags:
+        return declared.dags[dag_id]
+    if dag_id not in declared.handlers:
         raise UsageError(f"{request.file} has no Dag {dag_id!r}; it has: {known}")
-    tasks = {task_id: SerializedTask(task_id, (), {}) for task_id in contents.handlers[dag_id]}
+    tasks = {task_id: SerializedTask(task_id, (), {}) for task_id in declared.handlers[dag_id]}
     if request.task_id is None:
         raise UsageError(
             f"the Dag {dag_id!r} lives elsewhere, and {request.file} only handles tasks of it; "

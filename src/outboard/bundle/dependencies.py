@@ -1,0 +1,167 @@
+"""What an environment holds, as one archive that a fat bundle carries: the same bytes for the same files.
+
+Takes what packages have installed (modules, native code, data) with code compiled by the environment's own interpreter, and
+leaves out what belongs to the place and not to the packages: scripts, the interpreter's links, records of where a package was
+downloaded from, which may hold credentials. Must not know how the environment came to be, nor what a bundle is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from outboard.bundle.compiler import compile_library
+from outboard.bundle.target import Target
+from outboard.errors import BundleError
+
+__all__ = ("Distribution", "PackedEnvironment", "pack_environment")
+
+# Written by installers about their own work: paths of this machine, times, addresses of indexes.
+_LEFT_OUT_FILES = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
+_LEFT_OUT_FOLDERS = frozenset({"__pycache__", "bin", "include"})
+_LEFT_OUT_AT_TOP = frozenset({".lock", ".gitignore", "CACHEDIR.TAG", "pyvenv.cfg", "lib64"})
+
+# The epoch of the format: the day of packing is no part of a bundle.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+# msgpack loads without its native part too, so that part does not tie a bundle to places where code may be executed.
+_OPTIONAL_NATIVE = re.compile(r"/msgpack/_cmsgpack\.[^/]*$")
+
+_MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
+_OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
+
+
+@attrs.frozen(kw_only=True)
+class Distribution:
+    """One installed project: its name and version, as its metadata has them."""
+
+    name: str
+    version: str
+
+
+@attrs.frozen(kw_only=True)
+class PackedEnvironment:
+    """An environment as data.
+
+    Attributes:
+        archive: a zip of all files, by their paths below the environment's folder.
+        digest: SHA-256 of the archive, in hexadecimal.
+        distributions: what is installed, by name.
+        needs_execution: whether there is native code that cannot be done without.
+        glibc: the lowest version of the C library that all native code runs with, such as ``"2.17"``; empty for none.
+        machine: such as ``"x86_64"``; empty where all code is pure Python.
+    """
+
+    archive: bytes
+    digest: str
+    distributions: tuple[Distribution, ...]
+    needs_execution: bool
+    glibc: str
+    machine: str
+
+
+def pack_environment(target: Target) -> PackedEnvironment:
+    """Put all that is installed in an environment into one archive.
+
+    Raises:
+        BundleError: a file cannot be read, or the interpreter failed.
+    """
+    files = dict(_files(target.prefix))
+    native = [name for name in files if _is_native(name) and not _OPTIONAL_NATIVE.search(name)]
+    texts = {name: _read(file) for name, file in files.items()}
+    sources = {name: text for name, text in texts.items() if name.endswith(".py")}
+    compiled = compile_library(target.executable, sources)
+    archive = _zip({**texts, **{_cache_name(name, target): code for name, code in compiled.items()}}, files)
+    tags = [tag for name in files if name.endswith(".dist-info/WHEEL") for tag in _tags(texts[name])]
+    return PackedEnvironment(
+        archive=archive,
+        digest=hashlib.sha256(archive).hexdigest(),
+        distributions=tuple(_distributions(texts)),
+        needs_execution=bool(native),
+        glibc=_glibc(tags) if native else "",
+        machine=os.uname().machine if native else "",
+    )
+
+
+def _files(prefix: Path) -> Iterator[tuple[str, Path]]:
+    """Every file of the packages: its path below the prefix, and itself, in a fixed order."""
+    for parent, folders, names in os.walk(prefix):
+        at_top = Path(parent) == prefix
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT_FOLDERS and name not in _LEFT_OUT_AT_TOP)
+        for name in sorted(names):
+            path = Path(parent, name)
+            if (at_top and name in _LEFT_OUT_AT_TOP) or (".dist-info" in parent and name in _LEFT_OUT_FILES):
+                continue
+            if not name.endswith((".pyc", ".pyo")) and name not in ("_virtualenv.py", "_virtualenv.pth"):
+                yield path.relative_to(prefix).as_posix(), path
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _is_native(name: str) -> bool:
+    return name.endswith(".so") or ".so." in name.rpartition("/")[2]
+
+
+def _cache_name(name: str, target: Target) -> str:
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/__pycache__/{file[:-3]}.cpython-{target.version[0]}{target.version[1]}.pyc"
+
+
+def _zip(members: dict[str, bytes], files: dict[str, Path]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, _DATE)
+            executable = name in files and os.access(files[name], os.X_OK)
+            info.external_attr = (0o100755 if executable else 0o100644) << 16
+            info.create_system = 3
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, members[name])
+    return buffer.getvalue()
+
+
+# ── what the packages say about themselves ────────────────────────────────────────────────────────────────────────────
+
+
+def _distributions(texts: dict[str, bytes]) -> Iterator[Distribution]:
+    for name in sorted(texts):
+        if name.endswith(".dist-info/METADATA"):
+            headers = texts[name].decode("utf-8", "replace").partition("\n\n")[0].splitlines()
+            fields = dict(line.split(": ", 1) for line in reversed(headers) if ": " in line and line[0] != " ")
+            yield Distribution(name=fields.get("Name", "?"), version=fields.get("Version", "?"))
+
+
+def _tags(wheel: bytes) -> Iterator[str]:
+    for line in wheel.decode("utf-8", "replace").splitlines():
+        if line.startswith("Tag: "):
+            yield line.removeprefix("Tag: ").rpartition("-")[2]
+
+
+def _glibc(tags: list[str]) -> str:
+    """The newest of the oldest C libraries that the wheels were built for; what was built here needs the one here."""
+    needed = [(2, 0)]
+    for tag in tags:
+        if (match := _MANYLINUX.fullmatch(tag)) is not None:
+            needed.append((int(match[1]), int(match[2])))
+        elif (old := _OLD_MANYLINUX.get(tag.partition("_")[0])) is not None:
+            needed.append(_version(old))
+        elif tag.startswith("linux_"):
+            needed.append(_version((os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.0").rpartition(" ")[2]))
+    return ".".join(map(str, max(needed)))
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)
