@@ -2,6 +2,8 @@
 
 =================  =====================================================================================
 `coordinator`      `run_task` and `parse_dags`: one process, from its spawn to its outcome
+`supervision`      one process while it runs: connected, served, timed, listened to
+`spawning`         how a process begins
 `process`          the process itself, its group and its descriptors
 `kinship`          which processes belong to a task, and whether a connection comes from one of them
 `environment`      what a process finds in its environment

@@ -1,52 +1,33 @@
-"""Runs one process for one purpose: a try of a task, or the parsing of a file. Spawns it, greets it, serves it, sees it end.
+"""Runs one process for one purpose: a try of a task, or the parsing of a file.
 
-Everything that the process does goes through here, and everything that is known about it ends up in one `Evidence`, from
-which `outboard.supervisor.outcome` decides. A cancellation is only one more reason to end the process: it is ended in the
-same way, its last words are read, and nothing of it stays.
+Everything that is known about the process ends up in one `Evidence`, from which `outboard.supervisor.outcome` decides. A
+cancellation is only one more reason to end the process: it is ended in the same way, its last words are read, and nothing
+of it stays.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio
-import anyio.abc
 import attrs
 import structlog
-from anyio.streams.memory import MemoryObjectReceiveStream
 
-from outboard.comms.descriptors import DescriptorReader
-from outboard.comms.serving import ServingChannel
-from outboard.errors import LoadError, LocalProtocolError, UsageError
+from outboard.errors import LoadError, UsageError
 from outboard.protocol import messages as m
 from outboard.protocol.codec import encode_body
-from outboard.protocol.events import Broken, InvalidRequest, LogRecord, Request
-from outboard.protocol.log_records import decode_line, from_fields, make_record
-from outboard.protocol.states import PARSING
-from outboard.protocol.states import REPORTED as EXCHANGE_REPORTED
-from outboard.protocol.states import RUNNING as EXCHANGE_RUNNING
-from outboard.supervisor import handlers, outcome
+from outboard.supervisor import outcome
 from outboard.supervisor.limits import Limits
-from outboard.supervisor.lines import Line, LineSplitter
 from outboard.supervisor.local_store import LocalStore
-from outboard.supervisor.masking import SecretSet
 from outboard.supervisor.outcome import Evidence, Outcome
 from outboard.supervisor.ports import Ports, TaskKey
-from outboard.supervisor.process import SpawnError, TaskProcess, Transport, spawn
+from outboard.supervisor.spawning import Launch, SpawnError, Transport, spawn
+from outboard.supervisor.supervision import OUTPUT_LEVELS, Supervision
 
 __all__ = ("parse_dags", "run_task")
 
 _log = structlog.get_logger(__name__)
-
-# Requests that have been read and not yet answered. Above it reading pauses until the ports have caught up, which cannot
-# lock anything up, since they do not wait for the process.
-MAX_WAITING_REQUESTS = 64
-
-# What Airflow makes of what a process prints. Over stdio the two cannot be told apart, so nothing is called an error.
-OUTPUT_LEVELS = {"task.stdout": "info", "task.stderr": "error", "task.output": "info"}
-
-CUT_LOGGER = "task.log"
 
 
 async def run_task(
@@ -87,7 +68,9 @@ async def run_task(
     )
     started_at = ports.clock.now()
     evidence = Evidence(should_retry=startup.ti_context.should_retry)
-    await _supervise(command, startup, task, evidence, ports, limits or Limits(), transport, env or {}, directory)
+    launch = Launch(command=command, transport=transport, environment=env or {}, directory=directory)
+    supervision = Supervision(task=task, evidence=evidence, ports=ports, limits=limits or Limits())
+    await _supervise(supervision, launch, startup)
     result = outcome.decide(evidence, started_at=started_at, ended_at=ports.clock.now())
     _log.info("task ended", **attrs.asdict(task), state=result.state, reason=result.reason, exit_code=result.exit_code)
     return result
@@ -123,10 +106,12 @@ async def parse_dags(
     """
     served = ports or LocalStore().ports()
     last_words = _LastWords(served)
+    served = attrs.evolve(served, logs=last_words)
     evidence = Evidence()
     task = TaskKey(dag_id="", run_id="", task_id=request.file)
-    served = attrs.evolve(served, logs=last_words)
-    await _supervise(command, request, task, evidence, served, limits or Limits(), transport, env or {}, directory)
+    launch = Launch(command=command, transport=transport, environment=env or {}, directory=directory)
+    supervision = Supervision(task=task, evidence=evidence, ports=served, limits=limits or Limits())
+    await _supervise(supervision, launch, request)
     if isinstance(evidence.report, m.DagFileParsingResult) and evidence.exceeded is None:
         return evidence.report
     cause = outcome.decide(evidence, started_at=served.clock.now(), ended_at=served.clock.now()).reason
@@ -148,37 +133,19 @@ class _LastWords:
         self._next.write(task, record)
 
 
-async def _supervise(
-    command: Sequence[str],
-    greeting: m.Message,
-    task: TaskKey,
-    evidence: Evidence,
-    ports: Ports,
-    limits: Limits,
-    transport: Transport,
-    env: Mapping[str, str],
-    directory: str | None,
-) -> None:
-    """Run a process from its spawn to its end, and fill `evidence`."""
-    if not command:
+async def _supervise(supervision: Supervision, launch: Launch, greeting: m.Message) -> None:
+    """Run a process from its spawn to its end, and fill the evidence."""
+    if not launch.command:
         raise UsageError("the command that starts a task's process is empty")
     encode_body(greeting)  # what is wrong with it is the caller's business, and no process is needed to find out
-    supervision = _Supervision(task=task, evidence=evidence, ports=ports, limits=limits)
 
     async def supervise() -> None:
         with anyio.CancelScope(shield=True):
             try:
-                async with spawn(
-                    command,
-                    transport=transport,
-                    host_environment=os.environ,
-                    environment=env,
-                    directory=directory,
-                    grace=limits.grace,
-                ) as process:
+                async with spawn(launch, host_environment=os.environ, grace=supervision.limits.grace) as process:
                     await supervision.run(process, greeting)
             except SpawnError as error:
-                evidence.not_started = str(error)
+                supervision.evidence.not_started = str(error)
             finally:
                 finished.set()
 
@@ -191,216 +158,3 @@ async def _supervise(
             # Reached by a cancellation too. The process is then ended like any other, with its pipes still being read,
             # and the group waits for that.
             supervision.no_longer_wanted.set()
-
-
-@attrs.define(eq=False, kw_only=True)
-class _Supervision:
-    """The supervision of one process. Each coroutine below is one task of it; `evidence` is what they share."""
-
-    task: TaskKey
-    evidence: Evidence
-    ports: Ports
-    limits: Limits
-    no_longer_wanted: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-    _heard: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-    _settled: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-    _secrets: SecretSet = attrs.field(factory=SecretSet, init=False)
-    _sink_failed: bool = attrs.field(default=False, init=False)
-
-    async def run(self, process: TaskProcess, greeting: m.Message) -> None:
-        """Serve a process until it, all of its kin and all of its output have come to an end."""
-        async with anyio.create_task_group() as readers:
-            for name, stream in process.output:
-                readers.start_soon(self._drain_output, name, stream)
-            if await self._connect(process):
-                if process.logs is not None:
-                    readers.start_soon(self._drain_logs, process.logs)
-                await self._converse(process, greeting)
-            await process.end(self.limits.grace)
-            self.evidence.exit_code = process.exit_code
-            self._end_by(readers.cancel_scope)
-
-    async def _connect(self, process: TaskProcess) -> bool:
-        """Wait for the connections; false if the process ended first, is not wanted any more, or took too long."""
-        connected = False
-        with anyio.move_on_after(self.limits.startup) as patience:
-            async with anyio.create_task_group() as rivals:
-                rivals.start_soon(_cancel_after, rivals.cancel_scope, process.wait)
-                rivals.start_soon(_cancel_after, rivals.cancel_scope, self.no_longer_wanted.wait)
-                await process.connect()
-                connected = True
-                rivals.cancel_scope.cancel()
-        if patience.cancelled_caught and not connected:
-            self.evidence.exceeded = f"did not connect within {self.limits.startup:g} seconds"
-        return connected
-
-    async def _converse(self, process: TaskProcess, greeting: m.Message) -> None:
-        assert process.requests is not None
-        assert process.replies is not None
-        frame = self.limits.frame
-        async with (
-            ServingChannel(process.requests, process.replies, max_frame_size=frame) as channel,
-            anyio.create_task_group() as serving,
-        ):
-            channel.greet(greeting)
-            serving.start_soon(self._serve, channel)
-            await self._watch(process, channel)
-            if process.has_read_everything() and not channel.unwritten:
-                self._has_begun()
-            await process.end(self.limits.grace)
-            self._end_by(serving.cancel_scope)
-
-    def _end_by(self, scope: anyio.CancelScope) -> None:
-        """Give the readers of an ended process a little time: their streams end, unless somebody holds them open."""
-        scope.deadline = min(scope.deadline, anyio.current_time() + self.limits.drain)
-
-    # ── limits ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _watch(self, process: TaskProcess, channel: ServingChannel) -> None:
-        """Wait until the process has ended, by itself or by what enforces the limits."""
-        async with anyio.create_task_group() as watchers:
-            watchers.start_soon(self._enforce_startup, process, channel)
-            watchers.start_soon(self._enforce_execution, process)
-            watchers.start_soon(self._end_when_unwanted, process)
-            await process.wait()
-            watchers.cancel_scope.cancel()
-
-    async def _end_when_unwanted(self, process: TaskProcess) -> None:
-        await self.no_longer_wanted.wait()
-        await process.end(self.limits.grace)
-
-    async def _enforce_startup(self, process: TaskProcess, channel: ServingChannel) -> None:
-        with anyio.move_on_after(self.limits.startup):
-            await self._heard.wait()
-        # A task that computes says nothing, so silence alone is no sign of trouble; an unread greeting is.
-        if self._heard.is_set():
-            return
-        if process.has_read_everything() and not channel.unwritten:
-            self._has_begun()
-        else:
-            self.evidence.exceeded = f"did not read its greeting within {self.limits.startup:g} seconds"
-            await process.end(self.limits.grace)
-
-    async def _enforce_execution(self, process: TaskProcess) -> None:
-        with anyio.move_on_after(self.limits.execution):
-            await self._settled.wait()
-        if self._settled.is_set():
-            await self._await_exit()
-        else:
-            self._has_begun()
-            self.evidence.exceeded = f"was ended after {self.limits.execution:g} seconds, the limit for its execution"
-        await process.end(self.limits.grace)
-
-    async def _await_exit(self) -> None:
-        """Give a process that has nothing more to say the time to leave by itself; returns if it does not."""
-        evidence, limits = self.evidence, self.limits
-        if evidence.report is not None:
-            await anyio.sleep(limits.overtime)
-            evidence.lingered = limits.overtime
-        elif evidence.broke_protocol is None:
-            await anyio.sleep(limits.grace)
-            evidence.hung_up = True
-
-    def _has_begun(self) -> None:
-        if self.evidence.phase == outcome.STARTING:
-            self.evidence.phase = outcome.RUNNING
-
-    # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _serve(self, channel: ServingChannel) -> None:
-        """Read what the process sends until its stream ends; requests are answered in order, beside the reading."""
-        send, receive = anyio.create_memory_object_stream[Request | InvalidRequest](MAX_WAITING_REQUESTS)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._answer_in_order, channel, receive)
-            async with send:
-                async for event in channel.events():
-                    if isinstance(event, LogRecord):
-                        self._write(from_fields(event.record))
-                    elif isinstance(event, Request | InvalidRequest):
-                        self._has_begun()
-                        self._heard.set()
-                        await send.send(event)
-                    elif isinstance(event, Broken):
-                        self._note_violation(event)
-        # After the answering has ended too: a report that is still being taken is a report.
-        self._heard.set()
-        self._settled.set()
-
-    def _note_violation(self, event: Broken) -> None:
-        _log.warning("protocol broken", **attrs.asdict(self.task), error=str(event.error))
-        self.evidence.broke_protocol = str(event.error)
-
-    async def _answer_in_order(
-        self, channel: ServingChannel, requests: MemoryObjectReceiveStream[Request | InvalidRequest]
-    ) -> None:
-        async with requests:
-            async for request in requests:
-                if isinstance(request, InvalidRequest):
-                    _log.warning("invalid request", **attrs.asdict(self.task), error=str(request.error))
-                    self._reply(channel, request.id, handlers.answer_invalid(request.error))
-                else:
-                    await self._answer(channel, request)
-
-    async def _answer(self, channel: ServingChannel, request: Request) -> None:
-        message = request.message
-        if isinstance(message, m.MaskSecret):
-            self._secrets.add(message.value)
-        answer = await handlers.answer(self.ports, self.task, message, patience=self.limits.request)
-        if type(message).__name__ in (*m.TERMINAL, m.PARSE_RESULT):
-            self.evidence.report = message
-            self.evidence.phase = outcome.REPORTED
-            self._settled.set()
-        self._reply(channel, request.id, answer)
-
-    def _reply(self, channel: ServingChannel, request_id: int, answer: handlers.Answer) -> None:
-        if channel.state not in (EXCHANGE_RUNNING, PARSING, EXCHANGE_REPORTED):
-            return  # nobody is there to read it
-        try:
-            channel.reply(request_id, answer.message, error=answer.error)
-        except LocalProtocolError as error:
-            # A store that holds what the schema refuses, or a value above the limit for a frame.
-            _log.warning("reply cannot be sent", **attrs.asdict(self.task), error=str(error))
-            refusal = handlers.failure(f"the reply cannot be sent: {error}", status=500)
-            channel.reply(request_id, error=refusal.error)
-
-    # ── logs ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _drain_output(self, logger: str, stream: DescriptorReader) -> None:
-        async for line in _lines(stream, self.limits.line):
-            self._write(make_record(line.text, OUTPUT_LEVELS[logger], logger, self.ports.clock.now()))
-
-    async def _drain_logs(self, stream: DescriptorReader) -> None:
-        async for line in _lines(stream, self.limits.record):
-            if line.was_cut:
-                self._write(make_record(line.text, "warning", CUT_LOGGER, self.ports.clock.now()))
-            elif line.data:
-                self._write(decode_line(line.data))
-
-    def _write(self, record: dict[str, object]) -> None:
-        record.setdefault("timestamp", self.ports.clock.now())
-        try:
-            self.ports.logs.write(self.task, self._secrets.mask(record))
-        except Exception:
-            # The task must not fail because its log cannot be kept; say so once, not for each record.
-            if not self._sink_failed:
-                self._sink_failed = True
-                _log.exception("log records are being lost", **attrs.asdict(self.task))
-
-
-async def _lines(stream: DescriptorReader, limit: int) -> AsyncIterator[Line]:
-    """Yield the lines of a stream until it ends."""
-    splitter = LineSplitter(limit)
-    while True:
-        try:
-            chunk = await stream.receive()
-        except (anyio.EndOfStream, anyio.BrokenResourceError):
-            break
-        for line in splitter.feed(chunk):
-            yield line
-    for line in splitter.flush():
-        yield line
-
-
-async def _cancel_after(scope: anyio.CancelScope, wait: Callable[[], Awaitable[object]]) -> None:
-    await wait()
-    scope.cancel()

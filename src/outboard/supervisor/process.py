@@ -1,25 +1,17 @@
-"""One process of a task and everything that it starts: how it begins, how its end is noticed, how all of it is ended.
+"""A task's process and everything that it starts: how it connects, how its end is noticed, how all of it is ended.
 
-The process leads a session and group of its own, inherits nothing but descriptors 0 to 2, an environment from an
-allow-list, and a temporary directory that is removed after it. Its end is noticed without reaping it, so that its pid
-means nobody else until the last of its kin is gone. This module knows no message and decides no outcome.
-
-The descriptors are also the lifeline. Nobody but the supervisor holds the other ends, so that a supervisor that is killed
-hangs up, which is what its children notice.
+Its end is noticed without reaping it, so that its pid means nobody else until the last of its kin is gone. This module
+knows no message and decides no outcome; `outboard.supervisor.spawning` is where processes come from.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Sequence
 
 import anyio
 import anyio.to_thread
@@ -28,15 +20,10 @@ import structlog
 
 from outboard.comms.descriptors import DescriptorReader, DescriptorWriter
 from outboard.supervisor import kinship
-from outboard.supervisor.environment import child_environment
 
-__all__ = ("SpawnError", "TaskProcess", "Transport", "spawn")
+__all__ = ("TaskProcess",)
 
 _log = structlog.get_logger(__name__)
-
-Transport: TypeAlias = Literal["stdio", "sockets"]
-
-LOOPBACK = "127.0.0.1"
 
 # A process that has just forked may not be visible as a descendant at once; Airflow waits as long.
 KINSHIP_PATIENCE = 1.0
@@ -53,12 +40,6 @@ MAX_ROUNDS = 20
 
 # Stands for an exit code that somebody else has taken: not zero, since nothing says that all went well.
 LOST_EXIT_CODE = 255
-
-SCRATCH_PREFIX = "outboard-"
-
-
-class SpawnError(Exception):
-    """The process could not be started; the text says why."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -221,130 +202,6 @@ class TaskProcess:
         return self.replies.unread == 0
 
 
-@asynccontextmanager
-async def spawn(
-    command: Sequence[str],
-    *,
-    transport: Transport,
-    host_environment: Mapping[str, str],
-    environment: Mapping[str, str],
-    directory: str | None = None,
-    grace: float,
-) -> AsyncIterator[TaskProcess]:
-    """Start a process; on leaving, however that comes about, end all of it and leave nothing behind.
-
-    Args:
-        command: the program and its arguments. For sockets, ``--comm`` and ``--logs`` are appended.
-        transport: ``stdio`` for frames over descriptors 0 and 1, ``sockets`` for two loopback connections that it dials.
-        host_environment: the supervisor's environment, of which an allow-list passes.
-        environment: what to add to that.
-        directory: where it starts; by default where the supervisor is.
-        grace: how many seconds it gets between SIGTERM and SIGKILL, should it still run on leaving.
-
-    Raises:
-        SpawnError: there is no such program, or it cannot be executed.
-    """
-    scratch = _make_scratch()
-    try:
-        full = child_environment(host_environment, environment, scratch)
-        # In the event loop's own thread, though it takes a millisecond: from a worker thread, the process could be lost
-        # to a cancellation that arrives before its handle does.
-        process = _start(command, transport, full, directory, scratch)
-        try:
-            yield process
-        finally:
-            try:
-                with anyio.CancelScope(shield=True):
-                    await process.end(grace)
-            finally:
-                process.abandon()
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_remove, scratch)
-
-
-def _start(
-    command: Sequence[str], transport: Transport, environment: Mapping[str, str], directory: str | None, scratch: str
-) -> TaskProcess:
-    """Start the process and keep our ends of its channels. Blocks until the program is loaded."""
-    with contextlib.ExitStack() as failed, contextlib.ExitStack() as theirs:
-        try:
-            listeners = [failed.enter_context(_listen()) for _ in range(2 if transport == "sockets" else 0)]
-            replies, stdin = _input_pipe(failed, theirs) if transport == "stdio" else (None, subprocess.DEVNULL)
-            stdout_end, stdout = _output_pipe(failed, theirs)
-            stderr_end, stderr = _output_pipe(failed, theirs)
-            popen = subprocess.Popen(
-                [*command, *_flags(listeners)],
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                env=environment,
-                cwd=directory,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            raise SpawnError(f"cannot be started: {_reason(error)}") from error
-        failed.pop_all()
-        # Over stdio, descriptor 1 carries frames, and the runtime points whatever else is printed at descriptor 2.
-        printed = [("task.stdout", stdout_end)] if listeners else []
-        return TaskProcess(
-            pid=popen.pid,
-            scratch=scratch,
-            requests=None if listeners else stdout_end,
-            replies=replies,
-            output=[*printed, ("task.stderr" if listeners else "task.output", stderr_end)],
-            popen=popen,
-            listeners=listeners,
-            pidfd=_open_pidfd(popen.pid),
-        )
-
-
-def _input_pipe(failed: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[DescriptorWriter, int]:
-    read, write = os.pipe()
-    theirs.callback(os.close, read)
-    ours = DescriptorWriter(write)
-    failed.callback(ours.close)
-    return ours, read
-
-
-def _output_pipe(failed: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[DescriptorReader, int]:
-    read, write = os.pipe()
-    theirs.callback(os.close, write)
-    ours = DescriptorReader(read)
-    failed.callback(ours.close)
-    return ours, write
-
-
-def _listen() -> socket.socket:
-    """Open an ephemeral port on the loopback interface."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind((LOOPBACK, 0))
-    listener.listen()
-    listener.setblocking(False)
-    return listener
-
-
-def _flags(listeners: Iterable[socket.socket]) -> list[str]:
-    return [
-        f"{flag}={LOOPBACK}:{listener.getsockname()[1]}"
-        for flag, listener in zip(("--comm", "--logs"), listeners, strict=False)
-    ]
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        # For a script it is the interpreter that is missing, and Python names the wrong file.
-        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
-    return str(error)
-
-
-def _open_pidfd(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return -1  # not Linux, an old kernel, or a sandbox that does not know it
-
-
 async def _wait_for_exit(pidfd: int, pid: int) -> None:
     if pidfd >= 0:
         await anyio.wait_readable(pidfd)
@@ -376,16 +233,3 @@ def _reap_orphan(pidfd: int) -> None:
     """Reap a process if it is ours to reap: where we are the init process, as in a container, or a subreaper."""
     with contextlib.suppress(ChildProcessError):
         os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
-
-
-def _make_scratch() -> str:
-    try:
-        return tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
-    except OSError as error:
-        raise SpawnError(f"has no temporary directory: {_reason(error)}") from error
-
-
-def _remove(scratch: str) -> None:
-    shutil.rmtree(scratch, ignore_errors=True)
-    if os.path.lexists(scratch):
-        _log.warning("a temporary directory cannot be removed", path=scratch)
