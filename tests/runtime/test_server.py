@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from outboard.protocol import events
 from outboard.protocol import messages as m
 from outboard.protocol.conversation import SUPERVISOR, Conversation
+from outboard.runtime.server import EXIT_REFUSED
 from tests.runtime.child import STARTER, Child, startup
 from tests.runtime.test_task_runner import source
 
@@ -102,16 +105,26 @@ def test_a_file_that_does_not_import_is_an_import_error_with_the_authors_lines_o
     assert "outboard/runtime" not in result.import_errors["author"]
 
 
-def test_a_report_that_the_supervisor_could_not_pass_on_is_still_a_report(tmp_path: Path) -> None:
-    with Child(tmp_path, source("def body():\n    pass")) as child:
-        child.greet(startup("body"))
+@pytest.mark.parametrize(
+    ("body", "should_retry", "reported", "code"),
+    [
+        ("pass", False, "SucceedTask", 0),
+        ("raise ValueError", False, "TaskState", EXIT_REFUSED),
+        ("raise ValueError", True, "RetryTask", EXIT_REFUSED),
+    ],
+)
+def test_only_a_success_that_could_not_be_passed_on_leaves_no_doubt_in_the_exit_code(
+    tmp_path: Path, body: str, should_retry: bool, reported: str, code: int
+) -> None:
+    with Child(tmp_path, source(f"def body():\n    {body}")) as child:
+        child.greet(startup("body", should_retry=should_retry))
         event = child.next_event()
         assert isinstance(event, events.Request)
-        assert isinstance(event.message, m.SucceedTask)
+        assert type(event.message).__name__ == reported
         refusal = m.ErrorResponse(error="API_SERVER_ERROR", detail={"status_code": 409})
         child.write(child.conversation.send_reply(event.id, error=refusal))
         child.serve()
-        assert child.process.wait(30) == 0
+        assert child.process.wait(30) == code
     assert any("could not pass it on" in text for text in child.logged("outboard"))
 
 

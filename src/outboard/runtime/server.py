@@ -9,6 +9,7 @@ exit  meaning
 2     the command line was wrong, or empty
 70    the supervisor broke the protocol, or sent a greeting that this runtime does not know
 74    the supervisor could not be reached, or went away before the report was delivered
+75    the supervisor has the report of something other than a success, and could not pass it on
 143   SIGTERM before there was anything to report (130 for SIGINT)
 ====  =====================================================================================
 """
@@ -51,10 +52,11 @@ if TYPE_CHECKING:
             """The manifest: UTF-8 JSON text."""
 
 
-__all__ = ("EXIT_PROTOCOL", "EXIT_USAGE", "main")
+__all__ = ("EXIT_PROTOCOL", "EXIT_REFUSED", "EXIT_USAGE", "main")
 
 EXIT_USAGE = 2
 EXIT_PROTOCOL = 70
+EXIT_REFUSED = 75
 
 
 def main(arguments: Sequence[str], bundle: Bundle) -> NoReturn:
@@ -126,8 +128,10 @@ def _exchange(bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) ->
     try:
         channel.report(report)
     except ServerError as error:
-        # The supervisor has the message and will try again itself; a failure here would make it doubt the report.
         logs.emit("warning", f"the supervisor took the report, but could not pass it on: {error}")
+        # Airflow's supervisor tries again when this process has ended. Should that fail too, it judges by the exit code:
+        # a success must not be doubted, and a failure must not pass for a success.
+        return 0 if isinstance(report, messages.SucceedTask) else EXIT_REFUSED
     return 0
 
 
