@@ -17,6 +17,7 @@ from outboard.bundle import environment
 from outboard.bundle.environment import cache_folder, environment_for, find_uv, own_requirements
 from outboard.bundle.inline_metadata import InlineMetadata
 from outboard.errors import EnvironmentBuildError
+from tests.bundle.small_disk import may_mount
 
 
 def wheel(folder: Path, name: str, version: str, *requires: str) -> None:
@@ -226,19 +227,10 @@ def test_a_requirement_that_is_none_is_told(build) -> None:
 # ── the machine ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def small_disk(folder: Path) -> bool:
-    """Whether this process may mount a disk of its own, to fill it up."""
-    command = ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
-    try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
-    except OSError:
-        return False
-
-
 def test_a_full_disk_is_one_clear_line_that_names_the_folder(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
-    if not small_disk(cache):
+    if not may_mount(cache):
         pytest.skip("this machine lets nobody but its administrator mount a small disk")
     program = """
 import subprocess, sys

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from outboard.bundle.manifest import Manifest
 from outboard.errors import BundleError, LoadError, UsageError
 from tests.benchmarks.plain_supervisor import greeting, run_task
 from tests.bundle.conftest import HELLO
+from tests.bundle.small_disk import MOUNT, may_mount
 
 if TYPE_CHECKING:
     from outboard.bundle.target import Target
@@ -206,6 +208,25 @@ def test_an_output_that_cannot_be_written_leaves_nothing_behind(here: Target, tm
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
+def test_a_full_disk_is_told_and_leaves_nothing_behind(here: Target, tmp_path: Path) -> None:
+    if not may_mount(tmp_path):
+        pytest.skip("this machine lets nobody but its administrator mount a small disk")
+    program = f"""
+import os, subprocess, sys
+from pathlib import Path
+from outboard.bundle import packer, target
+from outboard.errors import BundleError
+subprocess.run([*{MOUNT}, sys.argv[2]], check=True)
+folder = Path(sys.argv[2])
+try:
+    packer.write(packer.draft(Path(sys.argv[1]), target.inspect(Path(sys.prefix))), folder / "bundle", [])
+except BundleError as error:
+    print(error, os.listdir(folder))
+"""
+    done = run("unshare", "-rm", sys.executable, "-c", program, HELLO, tmp_path)
+    assert done.stdout == f"the disk that holds {tmp_path}/bundle is full; free some space []\n"
+
+
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Target:
     """An environment that has nothing of what the child needs."""
@@ -238,3 +259,25 @@ def test_a_coroutine_task_runs_where_there_is_no_anyio(bare: Target, tmp_path: P
     ended = run_task([str(bundle)], greeting("waits", "only"))
     assert ended.terminal == "SucceedTask"
     assert ended.returned == f"{bundle}/_vendor/anyio/__init__.py"
+
+
+def other_python(version: str) -> Path | None:
+    """An interpreter of that version: on the path, or installed beside the running one by a version manager."""
+    beside = sorted(Path(sys.base_prefix).parent.glob(f"*{version}*/bin/python{version}"))
+    found = [Path(path) for path in [shutil.which(f"python{version}")] if path]
+    works = (path for path in (*found, *beside) if run(path, "-c", "").returncode == 0)
+    return next(works, None)
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13", "3.14"])
+def test_other_pythons_run_it_and_get_the_same_bytes_each_time(tmp_path: Path, version: str) -> None:
+    interpreter = other_python(version)
+    if interpreter is None:
+        pytest.skip(f"there is no Python {version} on this machine")
+    run(interpreter, "-m", "venv", "--without-pip", tmp_path / "environment")
+    found = target.inspect(tmp_path / "environment", libraries=contents.CHILD_LIBRARIES)
+    for name in ("hello", "again"):
+        packer.pack(HELLO, tmp_path / name, found, lambda bundle: ["hello"])
+    assert (tmp_path / "hello").read_bytes() == (tmp_path / "again").read_bytes()
+    ended = run_task([str(tmp_path / "hello")], greeting("hello", "greet"))
+    assert (ended.terminal, ended.returned) == ("SucceedTask", "Hello, world!")

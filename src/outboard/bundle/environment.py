@@ -24,6 +24,7 @@ from pathlib import Path
 
 import attrs
 
+from outboard.bundle.disk import refusal
 from outboard.bundle.inline_metadata import InlineMetadata
 from outboard.bundle.target import OLDEST_PYTHON
 from outboard.errors import EnvironmentBuildError
@@ -76,7 +77,7 @@ def environment_for(metadata: InlineMetadata, file: str, *, cache: Path, tell: T
             if not _is_whole(home):
                 _build(request, interpreter, home)
     except OSError as error:
-        raise _disk_error(error, home.parent) from error
+        raise _unwritable(home.parent, error) from error
     return home
 
 
@@ -230,21 +231,14 @@ def _install(
 # ── what went wrong ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _disk_error(error: OSError, folder: Path) -> EnvironmentBuildError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full_disk(folder)
-    return EnvironmentBuildError(f"{folder} cannot be written: {error.strerror or error}")
-
-
-def _full_disk(folder: Path) -> EnvironmentBuildError:
-    return EnvironmentBuildError(
-        f"the disk that holds {folder} is full; free some space, or name another folder in {CACHE_VARIABLE}"
-    )
+def _unwritable(folder: Path, error: OSError) -> EnvironmentBuildError:
+    advice = f"free some space, or name another folder in {CACHE_VARIABLE}"
+    return EnvironmentBuildError(refusal(folder, error, advice=advice))
 
 
 def _uv_error(request: _Request, complaint: str, folder: Path) -> EnvironmentBuildError:
     if _FULL in complaint:
-        return _full_disk(folder.parent)
+        return _unwritable(folder.parent, OSError(errno.ENOSPC, _FULL))
     reason = _reason(complaint)
     if _UNSOLVABLE not in complaint or _install(request, folder, request.dependencies, "--dry-run").returncode:
         return EnvironmentBuildError(f"{request.file}: its requirements cannot be installed: {reason}")

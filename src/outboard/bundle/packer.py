@@ -22,6 +22,7 @@ import attrs
 from outboard.bundle.archive import Archive
 from outboard.bundle.compiler import Unit, compile_units
 from outboard.bundle.contents import VENDOR_FOLDER, Module, author_module, child_modules, lacking, vendored_modules
+from outboard.bundle.disk import refusal
 from outboard.bundle.entry import PORTABLE_FIRST_LINE, executable_head
 from outboard.bundle.format import compose
 from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest, SourceFile, metadata
@@ -124,7 +125,7 @@ def _folder_beside(output: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         return tempfile.TemporaryDirectory(prefix=".outboard-", dir=output.parent)
     except OSError as error:
-        raise BundleError(f"{output} cannot be written: {error.strerror or error}") from error
+        raise BundleError(refusal(output, error)) from error
 
 
 def write(sketch: Draft, output: Path, dag_ids: Sequence[str]) -> Manifest:
@@ -253,4 +254,4 @@ def _write_atomically(output: Path, data: bytes) -> None:
                 temporary.unlink()
             raise
     except OSError as error:
-        raise BundleError(f"{output} cannot be written: {error.strerror or error}") from error
+        raise BundleError(refusal(output, error)) from error

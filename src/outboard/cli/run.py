@@ -18,6 +18,7 @@ import structlog
 from rich.console import Console
 
 from outboard.bundle import contents, environment, inline_metadata, packer, target
+from outboard.bundle.disk import refusal
 from outboard.bundle.entry import first_line_here
 from outboard.cli.asking import Contents, ask
 from outboard.cli.display import Display, display_on
@@ -100,7 +101,7 @@ def _scratch_folder(cache: Path) -> tempfile.TemporaryDirectory[str]:
         home.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=home)
     except OSError as error:
-        raise BundleError(f"{home} cannot be written: {error.strerror or error}") from error
+        raise BundleError(refusal(home, error)) from error
 
 
 def _bundle(file: Path, cache: Path, folder: Path, display: Display) -> Path:
