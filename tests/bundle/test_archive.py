@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outboard.bundle import archive as archive_module
-from outboard.bundle.archive import Archive
+from outboard.bundle.archive import Archive, ArchiveError, read_directory
 from outboard.errors import BundleError
 
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/\\"), min_size=1, max_size=20)
@@ -48,3 +48,30 @@ def test_more_than_a_zip_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     archive.member("fits", b"x" * 50, 0)
     with pytest.raises(BundleError, match="full"):
         archive.member("too much", b"x" * 50, 51)
+
+
+def read_back(data: bytes) -> list[str]:
+    members, _ = read_directory(lambda offset, size: data[offset : offset + size], len(data))
+    return [member.name for member in members]
+
+
+@given(members=st.dictionaries(NAMES, st.binary(max_size=100), max_size=5), gap=st.binary(max_size=9))
+def test_the_reader_proves_every_member_that_was_written(members: dict[str, bytes], gap: bytes) -> None:
+    data = laid_out(members, gap)
+    found, start = read_directory(lambda offset, size: data[offset : offset + size], len(data))
+    assert {member.name: data[member.end - member.size : member.end] for member in found} == members
+    assert data[start : start + 4] in (b"PK\x01\x02", b"PK\x05\x06")
+
+
+@pytest.mark.parametrize("place", range(len(laid_out({"a": b"1", "b": b"22"})) - len(b"#!/bin/true\n")))
+def test_any_changed_byte_of_a_member_or_the_directory_is_refused(place: int) -> None:
+    data = bytearray(laid_out({"a": b"1", "b": b"22"}))
+    data[len(b"#!/bin/true\n") + place] ^= 0xFF
+    with pytest.raises(ArchiveError):
+        read_back(bytes(data))
+
+
+@given(data=st.binary(max_size=100))
+def test_arbitrary_bytes_are_no_directory(data: bytes) -> None:
+    with pytest.raises(ArchiveError):
+        read_back(data)

@@ -26,12 +26,14 @@ class Metadata:
     Attributes:
         dag_ids: the Dags that the bundle has tasks for, in the region's order.
         schema_date: the date of the message schema that it speaks; None where Airflow would refuse what stands there.
-        document: all of it.
+        language: what the packer says that the tasks are written in; outboard says nothing, which is Python.
+        is_ours: whether it is, byte for byte, how outboard writes what it says.
     """
 
     dag_ids: tuple[str, ...]
     schema_date: str | None
-    document: dict[str, Any]
+    language: str | None
+    is_ours: bool
 
 
 def read_metadata(text: bytes, file: str) -> Metadata:
@@ -51,12 +53,12 @@ def read_metadata(text: bytes, file: str) -> Metadata:
     if not isinstance(document, dict):
         kind = type(document).__name__
         raise DamagedBundleError(file, _REGION, f"a mapping belongs there, not {kind}", COPY_AGAIN)
-    dags, sdk = document.get("dags"), document.get("sdk")
-    date = sdk.get("supervisor_schema_version") if isinstance(sdk, dict) else None
+    dags = document.get("dags")
     return Metadata(
         dag_ids=tuple(str(dag_id) for dag_id in dags) if isinstance(dags, dict) else (),
-        schema_date=date if isinstance(date, str) and date else None,
-        document=document,
+        schema_date=_sdk_text(document, "supervisor_schema_version"),
+        language=_sdk_text(document, "language"),
+        is_ours=_is_ours(document, text),
     )
 
 
@@ -79,6 +81,19 @@ def _parsed(text: str) -> Any:
             return yaml.safe_load(text)
         except (yaml.YAMLError, RecursionError) as error:
             raise ValueError(str(error)) from error
+
+
+def _sdk_text(document: dict[str, Any], key: str) -> str | None:
+    sdk = document.get("sdk")
+    value = sdk.get(key) if isinstance(sdk, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _is_ours(document: dict[str, Any], text: bytes) -> bool:
+    try:
+        return to_json(document) == text
+    except (TypeError, ValueError):  # YAML has dates, and JSON text can name half a character
+        return False
 
 
 def _one_line(error: Exception) -> str:
