@@ -236,6 +236,26 @@ def never_dials() -> None:
 
 
 @scenario
+def dial_when_told(signal_file: str) -> None:
+    """Tell where to dial, and do so only after somebody else has."""
+    say(" ".join(sys.argv[-2:]) + "\n")
+    while not os.path.exists(signal_file):
+        time.sleep(0.005)
+    wire = Wire()
+    wire.greeting()
+    wire.ask(SUCCESS)
+
+
+@scenario
+def dial_from_a_child() -> None:
+    """A wrapper that forks, as a shell does, and lets its child do the work."""
+    if os.fork() == 0:
+        succeed()
+        os._exit(0)
+    os.wait()
+
+
+@scenario
 def exit_at_once(code: str) -> None:
     say("a last word\n")
     os._exit(int(code))

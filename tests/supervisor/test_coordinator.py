@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,33 @@ async def test_a_process_sees_an_allow_list_and_what_was_added(world: World, mon
     seen = (await world.xcom("seen"))["environ"]
     assert "DATABASE_URL" not in seen
     assert (seen["EXTRA"], seen["HOME"], seen["LC_TIME"]) == ("1", "/nowhere", "C")
+
+
+async def test_a_connection_of_a_stranger_is_turned_away(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outboard.supervisor.process.KINSHIP_PATIENCE", 0.05)
+    told = tmp_path / "told"
+    ours: list[socket.socket] = []
+
+    def intrude(record: dict[str, Any]) -> None:
+        ports = [int(flag.rpartition(":")[2]) for flag in record["event"].split()]
+        ours.extend(socket.create_connection(("127.0.0.1", port)) for port in ports)
+        told.touch()
+
+    world.logs.on_record = intrude
+    outcome = await world.run("dial_when_told", told, transport="sockets")
+    assert outcome.reason == "reported success"
+    for connection in ours:
+        with connection:
+            connection.settimeout(10)
+            assert connection.recv(1) == b""
+    assert len(ours) == 2
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_wrapper_may_let_its_child_do_the_work(world: World, transport: Any) -> None:
+    assert (await world.run("dial_from_a_child", transport=transport)).reason == "reported success"
 
 
 async def test_each_process_has_a_temporary_directory_that_goes_with_it(world: World) -> None:

@@ -106,16 +106,16 @@ class ServingChannel:
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield what the runtime sends, until the stream ends: last comes a `PeerClosed` or a `Broken`."""
-        while data := await self._read():
+        while self._overload is None and (data := await self._read()):
             for event in self._conversation.receive_data(data):
                 yield event
                 if isinstance(event, Broken):
                     return
                 if self._overload is not None:
                     break
-            if self._overload is not None:
-                yield Broken(self._overload)
-                return
+        if self._overload is not None:
+            yield Broken(self._overload)
+            return
         for event in self._conversation.receive_eof():
             yield event
 
