@@ -87,6 +87,11 @@ def run(
     )
 
 
+app.command(
+    "outboard.cli.airflow:airflow", name="airflow", help="What an unmodified Airflow needs: settings, stub Dag, diagnosis."
+)
+
+
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command line.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -40,10 +41,12 @@ class Contents:
     Attributes:
         dags: its Dags, by id.
         handlers: for Dags that live elsewhere, the ids of the tasks that it handles.
+        serialized: its Dags by id, as it sent them.
     """
 
     dags: Mapping[str, SerializedDag]
     handlers: Mapping[str, tuple[str, ...]]
+    serialized: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
     @property
     def dag_ids(self) -> tuple[str, ...]:
@@ -69,7 +72,11 @@ async def ask(bundle: Path, source: Path, *, ports: Ports | None = None) -> Cont
     if result.import_errors:
         raise LoadError(_load_error(source, "\n\n".join(result.import_errors.values())))
     dags = [serialized_dag.read(dag.data) for dag in result.serialized_dags]
-    return Contents(dags={dag.dag_id: dag for dag in dags}, handlers=listener.handlers)
+    return Contents(
+        dags={dag.dag_id: dag for dag in dags},
+        handlers=listener.handlers,
+        serialized={dag.dag_id: sent.data for dag, sent in zip(dags, result.serialized_dags, strict=True)},
+    )
 
 
 def _request(source: Path) -> m.DagFileParseRequest:
