@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ("FIRST_PRIVATE", "claim")
+__all__ = ("FIRST_PRIVATE", "claim", "read_nothing")
 
 # 0, 1 and 2 mean something to every child process; the wire must be out of their way.
 FIRST_PRIVATE = 3
@@ -22,12 +22,19 @@ def claim() -> tuple[int, int]:
         OSError: fd 0 or fd 1 is closed.
     """
     reading, writing = _private(0), _private(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    if nothing != 0:
-        os.close(nothing)
+    read_nothing()
     os.dup2(2, 1)
     return reading, writing
+
+
+def read_nothing() -> None:
+    """Let fd 0 be empty: a task that asks its user a question is told at once that there is none."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    if nothing == 0:
+        os.set_inheritable(0, True)
+    else:
+        os.dup2(nothing, 0)
+        os.close(nothing)
 
 
 def _private(fd: int) -> int:

@@ -86,7 +86,7 @@ class Logs:
             writer.finish()
 
     def _writer(self, level: str, logger: str, fd: int) -> LineWriter:
-        writer = LineWriter(lambda line: self.emit(level, line, logger), fd)
+        writer = LineWriter(lambda line: self.emit(level, line, logger), fd, f"<{logger.rpartition('.')[2]}>")
         self._writers.append(writer)
         return writer
 
@@ -109,8 +109,12 @@ class LineWriter(io.TextIOBase):
 
     encoding = "utf-8"
     errors = "backslashreplace"
+    line_buffering = True
+    write_through = False
+    mode = "w"
 
-    def __init__(self, send: Callable[[str], None], fd: int) -> None:
+    def __init__(self, send: Callable[[str], None], fd: int, name: str) -> None:
+        self.name = name
         self._send = send
         self._fd = fd
         self._line = ""
@@ -141,6 +145,9 @@ class LineWriter(io.TextIOBase):
     def writable(self) -> bool:
         """Always."""
         return True
+
+    def reconfigure(self, **options: object) -> None:
+        """Take what a text stream takes, and stay as it is: a record is a line of text, whatever its encoding was to be."""
 
     def fileno(self) -> int:
         """The descriptor that child processes inherit under this name."""
