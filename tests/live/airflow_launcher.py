@@ -21,32 +21,41 @@ import sys
 import time
 import traceback
 import uuid
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 QUEUE = "outboard"
 DAG_BUNDLE = "live-dags"
+EXECUTABLES = "live-bundles"
 EPOCH = "2026-01-01T00:00:00Z"
 
 
 def configure(home: Path, executables: Path) -> None:
     """Point Airflow at a home of its own and at our bundles. Before the first import of airflow."""
-    dag_bundle = {
-        "name": DAG_BUNDLE,
-        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(home)},
-    }
-    coordinator = {"classpath": "__main__.ObservedCoordinator", "kwargs": {"executables_root": [str(executables)]}}
+    dag_bundles = [dag_bundle(DAG_BUNDLE, home)]
+    if version("apache-airflow-task-sdk").startswith("1.3."):  # Airflow 3.3
+        where: dict[str, Any] = {"executables_root": [str(executables)]}
+    else:
+        dag_bundles.append(dag_bundle(EXECUTABLES, executables))
+        where = {"task_handler_bundle_name": EXECUTABLES}
+    coordinator = {"classpath": "__main__.ObservedCoordinator", "kwargs": where}
     os.environ.update(
         AIRFLOW_HOME=str(home),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
         AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(home / "logs"),
-        AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps([dag_bundle]),
+        AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps(dag_bundles),
         AIRFLOW__SDK__COORDINATORS=json.dumps({"outboard": coordinator}),
         AIRFLOW__SDK__QUEUE_TO_COORDINATOR=json.dumps({QUEUE: "outboard"}),
         AIRFLOW__WORKERS__EXECUTION_API_RETRIES="1",
     )
+
+
+def dag_bundle(name: str, folder: Path) -> dict[str, Any]:
+    """One entry of Airflow's list of Dag bundles."""
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return {"name": name, "classpath": local, "kwargs": {"path": str(folder)}}
 
 
 home, executables = Path(sys.argv[1]), Path(sys.argv[2])
@@ -58,7 +67,8 @@ from airflow.sdk.coordinators.executable import ExecutableCoordinator  # noqa: E
 from airflow.sdk.coordinators.executable.coordinator import _Bundle  # noqa: E402
 from airflow.sdk.execution_time import supervisor  # noqa: E402
 
-httpx = api_client.httpx
+# Airflow 3.4 brings a library of its own kin.
+httpx = getattr(api_client, "httpx2", None) or api_client.httpx
 
 
 class ObservedCoordinator(ExecutableCoordinator):
