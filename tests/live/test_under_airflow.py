@@ -156,7 +156,8 @@ def test_a_task_that_must_not_run_any_more_is_interrupted_and_tidies_up(airflow:
     """A heartbeat is answered with 409, and SIGTERM follows: the body's ``finally`` runs, and no SIGKILL is needed."""
     report = run(airflow, "waits", terminate_after="PUT /variables/started", heartbeat_interval=0.2)
     assert report.raised is None
-    assert report.final_state == "SERVER_TERMINATED"
+    assert report.final_state is not None
+    assert report.final_state.lower() == "server_terminated"  # in capitals before Airflow 3.4
     assert report.exit_code != -9
     assert report.record(event="left its desk tidy")["level"] == "info"
 
