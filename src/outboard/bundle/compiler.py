@@ -130,7 +130,7 @@ def compile_library(executable: Path, sources: dict[str, bytes]) -> dict[str, by
     return answer
 
 
-def _run(executable: Path, program: str, request: object) -> Any:
+def _run(executable: Path, program: str, request: Any) -> Any:
     # -I would ignore the hash seed; -s -S -E… keep everything else out, and the bare environment does the rest.
     command = [str(executable), "-s", "-S", "-W", "ignore", "-c", program]
     environment = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
