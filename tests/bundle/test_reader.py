@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_read_is_no_damage(tmp_path: Path) -> None:
 def test_a_file_that_nobody_may_execute_is_found_apart_from_its_content(copy: Path) -> None:
     copy.chmod(0o644)
     reader.verify(copy)
-    with pytest.raises(DamagedBundleError, match="permissions: nobody here may execute it.*chmod 755"):
+    with pytest.raises(DamagedBundleError, match=r"permissions: nobody here may execute it.*chmod 755"):
         reader.check_executable(copy)
     copy.chmod(0o755)
     reader.check_executable(copy)
