@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from outboard.errors import LoadError
+from outboard.runtime.logs import message_of
 from outboard.runtime.own_frames import is_machinery
 from outboard.sdk.dag import take_registered
 from outboard.sdk.registry import Declarations, collect
@@ -29,7 +30,8 @@ class AuthorError(LoadError):
     """
 
     def __init__(self, module: str, error: BaseException) -> None:
-        last = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        said = message_of(error)
+        last = f"{type(error).__name__}: {said}" if said else type(error).__name__
         super().__init__(f"the file {module!r} cannot be loaded: {last}")
         self.module = module
         self.report = _report(error)

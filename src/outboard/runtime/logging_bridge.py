@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from outboard.protocol.log_records import level_of
-from outboard.runtime.logs import exception_chain
+from outboard.runtime.logs import exception_chain, message_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,9 +42,33 @@ class _Handler(logging.Handler):
             extra["exception"] = exception_chain(record.exc_info[1])
         if record.stack_info:
             extra["stack_trace"] = record.stack_info
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError) as error:
-            # A wrong format string must not cost the author the message.
-            message = f"{record.msg} {record.args!r} (the arguments do not fit the message: {error})"
-        self._logs.emit(record.levelname, message, record.name, extra)
+        level = _name(record.levelno)
+        if level_of(record.levelname) is None:
+            extra["level_name"] = record.levelname  # the author's own
+        self._logs.emit(level, _message(record), record.name, extra)
+
+
+def _name(number: int) -> str:
+    """The level of ours that a number belongs to: the highest one that it reaches."""
+    for name in ("critical", "error", "warning", "info"):
+        if number >= _number(name):
+            return name
+    return "debug"
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The record's text. A wrong format, or an object that cannot be shown, must not cost the author the record."""
+    try:
+        return record.getMessage()
+    except Exception as error:
+        trouble = message_of(error)
+    if isinstance(record.msg, str):
+        return f"{record.msg} {_shown(record.args)} (the arguments do not fit the message: {trouble})"
+    return f"<{type(record.msg).__name__}> (it cannot be shown: {trouble})"
+
+
+def _shown(arguments: object) -> str:
+    try:
+        return repr(arguments)
+    except Exception:
+        return "<arguments>"

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from outboard.comms.log_channel import LogChannel
 
-__all__ = ("LEVEL_VARIABLE", "MAX_LINE", "NAMESPACE_LEVELS_VARIABLE", "RUNTIME_LOGGER", "Logs", "exception_chain")
+__all__ = (
+    "LEVEL_VARIABLE",
+    "MAX_LINE",
+    "NAMESPACE_LEVELS_VARIABLE",
+    "RUNTIME_LOGGER",
+    "Logs",
+    "exception_chain",
+    "message_of",
+)
 
 # A supervisor resolves its own configuration and passes it on by these names.
 LEVEL_VARIABLE = "AIRFLOW__LOGGING__LOGGING_LEVEL"
@@ -35,6 +43,9 @@ STDOUT_LOGGER, STDERR_LOGGER = "task.stdout", "task.stderr"
 
 # Characters of a line without an end that are kept before they are sent as a record of their own.
 MAX_LINE = 64 * 1024
+
+# Of one group of exceptions: a hundred downloads that fail all fail alike, and a record holds few exceptions.
+MAX_MEMBERS = 10
 
 
 class Logs:
@@ -174,29 +185,62 @@ class _BytesWriter(io.RawIOBase):
 def exception_chain(error: BaseException) -> list[dict[str, object]]:
     """The exception and what it came from, the last one first, in the form that Airflow's log page shows.
 
-    Each is ``{"exc_type", "exc_value", "frames": [{"filename", "lineno", "name"}, …], …}``, without frames of ours.
+    Each is ``{"exc_type", "exc_value", "frames": [{"filename", "lineno", "name"}, …], …}``, without frames of ours. What
+    a group holds follows it, with a note that says so: Airflow's log page shows nothing of what is nested.
     """
+    return _chain(error, set())
+
+
+def message_of(error: BaseException) -> str:
+    """What the exception says of itself; never raises, whatever its author has made of ``__str__``."""
+    try:
+        return str(error)
+    except Exception as trouble:
+        return f"<{type(error).__name__} whose str raised {type(trouble).__name__}>"
+
+
+def _chain(error: BaseException, seen: set[int]) -> list[dict[str, object]]:
     chain: list[dict[str, object]] = []
     link: BaseException | None = error
-    seen = set()
     is_cause = False
     while link is not None and id(link) not in seen:
         seen.add(id(link))
+        members = _members(link)
+        notes = getattr(link, "__notes__", ())
         chain.append(
             {
                 "exc_type": type(link).__name__,
-                "exc_value": str(link),
-                "exc_notes": list(getattr(link, "__notes__", ())),
+                "exc_value": message_of(link),
+                "exc_notes": list(notes) if isinstance(notes, (list, tuple)) else [],
                 "syntax_error": None,
                 "is_cause": is_cause,
                 "frames": _frames(link.__traceback__),
-                "is_group": False,
+                "is_group": bool(members),
                 "exceptions": [],
             }
         )
+        chain += _of_members(members, seen)
         is_cause = link.__cause__ is not None
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return chain
+
+
+def _of_members(members: tuple[BaseException, ...], seen: set[int]) -> list[dict[str, object]]:
+    chains: list[dict[str, object]] = []
+    for number, member in enumerate(members[:MAX_MEMBERS], 1):
+        chain = _chain(member, seen)
+        if chain:
+            note = f"exception {number} of {len(members)} in the group above"
+            chain[0]["exc_notes"] = [note, *chain[0]["exc_notes"]]  # type: ignore[misc]
+        chains += chain
+    return chains
+
+
+def _members(error: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions of a group, also of the group that older Pythons get from a library; none of another exception."""
+    members = getattr(error, "exceptions", ())
+    is_group = isinstance(members, tuple) and all(isinstance(each, BaseException) for each in members)
+    return members if is_group else ()
 
 
 def _frames(traceback: TracebackType | None) -> list[dict[str, object]]:

@@ -6,6 +6,7 @@ It connects first and loads the author's code second, so that whatever goes wron
 exit  meaning
 ====  =====================================================================================
 0     a report was delivered, whatever it said; or ``--metadata`` was printed
+1     the runtime itself failed; the log has the traceback
 2     the command line was wrong, or empty
 70    the supervisor broke the protocol, or sent a greeting that this runtime does not know
 74    the supervisor could not be reached, or went away before the report was delivered
@@ -22,12 +23,12 @@ import os
 from outboard.comms import stdio
 from outboard.comms.channel import Channel
 from outboard.comms.log_channel import LogChannel, line_sink
-from outboard.errors import PeerLostError, RemoteProtocolError, ServerError, UsageError
+from outboard.errors import ForkedProcessError, PeerLostError, RemoteProtocolError, ServerError, UsageError
 from outboard.protocol import messages
 from outboard.runtime import invocation
 from outboard.runtime.environment import drop_secrets
 from outboard.runtime.leaving import leave
-from outboard.runtime.logs import Logs
+from outboard.runtime.logs import RUNTIME_LOGGER, Logs
 from outboard.runtime.signals import EXIT_PEER_LOST, Signals, lifeline
 from outboard.sdk.exceptions import AirflowTaskTerminated
 
@@ -52,8 +53,9 @@ if TYPE_CHECKING:
             """The manifest: UTF-8 JSON text."""
 
 
-__all__ = ("EXIT_PROTOCOL", "EXIT_REFUSED", "EXIT_USAGE", "main")
+__all__ = ("EXIT_INTERNAL", "EXIT_PROTOCOL", "EXIT_REFUSED", "EXIT_USAGE", "main")
 
+EXIT_INTERNAL = 1
 EXIT_USAGE = 2
 EXIT_PROTOCOL = 70
 EXIT_REFUSED = 75
@@ -104,6 +106,15 @@ def _serve(asked: Invocation, bundle: Bundle) -> int:
     except RemoteProtocolError as error:
         logs.emit("critical", f"the supervisor broke the protocol: {error}")
         return EXIT_PROTOCOL
+    except ForkedProcessError:
+        # The task has forked, and the copy has come back from its function. Nothing that follows is the copy's to do.
+        _say(
+            f"{bundle.name}: a copy of the task's process came back from its function; it ends here, and reports nothing"
+        )
+        os._exit(EXIT_INTERNAL)
+    except Exception as error:
+        logs.exception("the runtime failed", error, RUNTIME_LOGGER)
+        return EXIT_INTERNAL
     finally:
         logs.flush()
 

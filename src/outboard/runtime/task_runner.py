@@ -9,6 +9,7 @@ from __future__ import annotations
 from outboard.errors import LoadError, SerializationError
 from outboard.runtime import author_file, outcome
 from outboard.runtime.client import ChannelClient
+from outboard.runtime.logs import message_of
 from outboard.runtime.task_context import build_context
 from outboard.sdk.client import use
 from outboard.sdk.context import pop_context, push_context
@@ -49,7 +50,10 @@ def run(details: StartupDetails, modules: Sequence[str], channel: Channel, logs:
     try:
         return _run(details, modules, channel, logs, signals)
     except BaseException as error:  # every end of the body is an outcome, SystemExit too
-        _explain(error, logs)
+        try:  # noqa: SIM105  # contextlib is not the child's to load
+            _explain(error, logs)
+        except BaseException:  # what it was matters less than that the supervisor is told how it ended
+            pass
         return outcome.failed(error, should_retry=details.ti_context.should_retry)
 
 
@@ -109,9 +113,10 @@ def _push_result(details: StartupDetails, definition: TaskDefinition, result: An
 
 def _explain(error: BaseException, logs: Logs) -> None:
     if isinstance(error, AirflowSkipException):
-        logs.emit("info", f"skipped: {error}" if str(error) else "skipped", TASK_LOGGER)
+        said = message_of(error)
+        logs.emit("info", f"skipped: {said}" if said else "skipped", TASK_LOGGER)
     elif isinstance(error, AirflowTaskTerminated):
-        logs.emit("error", f"terminated: {error}", TASK_LOGGER)
+        logs.emit("error", f"terminated: {message_of(error)}", TASK_LOGGER)
     elif isinstance(error, LoadError):
         logs.exception(str(error), error, TASK_LOGGER)
     elif isinstance(error, SerializationError):
