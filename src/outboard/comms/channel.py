@@ -87,7 +87,10 @@ class Channel:
         self._readable = poll()
         self._readable.register(read_fd, POLLIN)
         self._pid = os.getpid()
-        self._lock = allocate_lock()  # the conversation, the waiters, and whole frames on the write side
+        self._lock = allocate_lock()  # the conversation and the waiters; nobody waits while holding it
+        # Whole frames on the write side. Apart from the lock above: a supervisor that is busy writing a large reply may
+        # leave our large request unread until somebody here has read that reply.
+        self._writing = allocate_lock()
         self._reading = allocate_lock()  # held by the one call that reads
         self._waiters: dict[int, _Waiter] = {}
         self._greeting: _Waiter = _Waiter()
@@ -150,17 +153,20 @@ class Channel:
             ForkedProcessError: this process is a forked copy of the task's.
         """
         self._check_owner()
-        with self.interrupts, self._lock:
-            self._write(self.conversation.send_log(record))
+        with self.interrupts, self._writing:
+            with self._lock:
+                data = self.conversation.send_log(record)
+            self._write(data)
 
     # ── how a call waits ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _call(self, message: Message, deadline: float | None, seconds: float) -> Message | None:
         self._check_owner()
         waiter = _Waiter()
-        with self.interrupts, self._lock:
-            request_id, data = self.conversation.send_request(message)
-            self._waiters[request_id] = waiter
+        with self.interrupts, self._writing:
+            with self._lock:
+                request_id, data = self.conversation.send_request(message)
+                self._waiters[request_id] = waiter
             self._write(data)
             self.requests_sent += 1
         try:
@@ -257,7 +263,8 @@ class Channel:
                     view = view[os.write(self.write_fd, view) :]
         except ConnectionError as error:
             lost = PeerLostError("the supervisor closed the connection")
-            self._fail_all(lost)
+            with self._lock:
+                self._fail_all(lost)
             raise lost from error
 
     def _fail_all(self, error: Exception) -> None:
