@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import attrs
 import pytest
 import structlog
 
+from outboard.bundle import packer, target
+from outboard.bundle.contents import CHILD_LIBRARIES
 from outboard.bundle.environment import CACHE_VARIABLE
 from outboard.cli.app import run_command_line
 
@@ -30,6 +33,15 @@ def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(tmp_path)
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def hello(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest Dag, packed for the environment that runs the tests."""
+    output = tmp_path_factory.mktemp("packed") / "hello"
+    here = target.inspect(Path(sys.prefix), libraries=CHILD_LIBRARIES)
+    packer.pack(DAGS / "hello.py", output, here, lambda bundle: ["hello"])
+    return output
 
 
 @pytest.fixture

@@ -87,8 +87,19 @@ def run(
     )
 
 
+# Imported when they are called.
+for _target, _help in (
+    ("inspect:inspect", "Show what is in a bundle."),
+    ("verify:verify", "Check that bundles are what was packed."),
+    ("deploy:deploy", "Put a bundle in place for Airflow, and keep the version that it replaces."),
+    ("deploy:rollback", "Put an earlier version of a bundle in place again."),
+    ("deploy:history", "Show what was deployed, and what a rollback can bring back."),
+):
+    app.command(f"outboard.cli.{_target}", name=_target.partition(":")[2], help=_help)
 app.command(
-    "outboard.cli.airflow:airflow", name="airflow", help="What an unmodified Airflow needs: settings, stub Dag, diagnosis."
+    "outboard.cli.airflow:airflow",
+    name="airflow",
+    help="What an unmodified Airflow needs: settings, stub Dag, diagnosis.",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outboard.errors import BundleError, EnvironmentBuildError, OutboardError
+from outboard.errors import BundleError, DamagedBundleError, EnvironmentBuildError, OutboardError
 
 __all__ = ("BAD_INPUT", "INTERRUPTED", "NO_ENVIRONMENT", "RUN_FAILED", "SUCCESS", "exit_code_of")
 
@@ -14,5 +14,7 @@ INTERRUPTED = 130  # what a shell makes of SIGINT
 
 
 def exit_code_of(error: OutboardError) -> int:
-    """Whose matter an error is: the machine's (3), or that of the command line and the author's file (2)."""
+    """Whose matter an error is: the machine's (3), or that of the command line and the file that it names (2)."""
+    if isinstance(error, DamagedBundleError):
+        return BAD_INPUT
     return NO_ENVIRONMENT if isinstance(error, BundleError | EnvironmentBuildError) else BAD_INPUT
