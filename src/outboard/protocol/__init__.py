@@ -7,6 +7,8 @@ runs a task) and the supervisor (its parent), use the same code.
 `packing`               msgpack with the protocol's settings
 `frames`                a length prefix and an array ⇄ `Frame`
 `messages`              the catalogue, generated from the released schemas
+`timestamps`,           text ⇄ times and durations, alike on every Python
+`durations`
 `codec`                 the body of a frame ⇄ a message, validated both ways
 `versions`              the schema's dates, and what a newer message becomes on an older wire
 `serde`                 XCom values in Airflow's encoding
