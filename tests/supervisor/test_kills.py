@@ -23,30 +23,18 @@ from outboard.supervisor.coordinator import parse_dags, run_task
 from outboard.supervisor.local_store import LocalStore
 from outboard.supervisor.outcome import Outcome
 from outboard.supervisor.ports import Ports, XComKey
+from tests.runtime.child import STARTER
 from tests.supervisor.conftest import QUICK, Records, is_alive, startup
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 HERE = Path(__file__).parent
-AUTHOR = "author_that_stops"
 KILLED = "killed by signal 9 (SIGKILL)"
-
-START = f"""
-import sys
-sys.path.insert(0, {str(HERE)!r})
-class bundle:
-    file = name = {AUTHOR!r}
-    modules = ({AUTHOR!r},)
-    dag_ids = ("d",)
-    digest = "0" * 64
-    metadata = staticmethod(lambda: b"{{}}")
-from outboard.runtime.server import main
-sys.exit(main(sys.argv[1:], bundle))
-"""
 
 
 def command(transport: str) -> list[str]:
-    return [sys.executable, "-c", START, *(["--stdio"] if transport == "stdio" else [])]
+    flags = ["--stdio"] if transport == "stdio" else []
+    return [sys.executable, "-c", STARTER, str(HERE / "stopping"), *flags]
 
 
 @attrs.define
@@ -151,7 +139,7 @@ async def test_a_killed_process_is_retried_where_a_retry_is_left() -> None:
 
 async def test_a_process_killed_while_it_parses_is_an_error_that_names_the_signal() -> None:
     killer = Killer("import")
-    request = m.DagFileParseRequest(file=AUTHOR, bundle_path="/nowhere", bundle_name="b", callback_requests=[])
+    request = m.DagFileParseRequest(file="author.py", bundle_path="/nowhere", bundle_name="b", callback_requests=[])
     with pytest.raises(Exception, match=r"killed by signal 9 \(SIGKILL\) while running, so its Dags are not known"):
         await parse_dags(
             command("stdio"),
@@ -204,6 +192,7 @@ SUPERVISE = """
 import sys
 import anyio
 from outboard.supervisor.coordinator import run_task
+from tests.runtime.child import STARTER
 from tests.supervisor.conftest import Records, startup
 from tests.supervisor.test_kills import Silent, command
 
@@ -237,22 +226,44 @@ anyio.run(main, *sys.argv[1:])
 )
 async def test_a_killed_supervisor_takes_its_processes_along(phase: str, transport: str, tmp_path: Path) -> None:
     with start_supervisor(transport, phase, tmp_path) as supervisor:
-        assert supervisor.stdout is not None
-        marks = (marked({"event": line.rstrip()}, phase) for line in supervisor.stdout)
-        told = next(pid for pid in marks if pid is not None)
-        below = descendants(supervisor.pid)
-        assert told in below
-        watched = [os.pidfd_open(pid) for pid in below]
+        watched = watch_descendants(supervisor, phase)
         supervisor.kill()
-        supervisor.wait()
+    await all_end(watched)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_an_interrupted_supervisor_cleans_up_after_itself(transport: str, tmp_path: Path) -> None:
+    """Ctrl-C reaches the supervisor alone, since its tasks lead sessions of their own."""
+    folder = tmp_path / "of-the-supervisor"
+    folder.mkdir()
+    with start_supervisor(transport, "busy body with a grandchild", folder) as supervisor:
+        watched = watch_descendants(supervisor, "busy body with a grandchild")
+        assert os.listdir(folder) != []
+        supervisor.send_signal(signal.SIGINT)
+        assert supervisor.wait(20) in (1, -signal.SIGINT)
+    await all_end(watched)
+    assert os.listdir(folder) == []
+
+
+def watch_descendants(supervisor: subprocess.Popen[str], phase: str) -> dict[int, int]:
+    """Wait until the author's file is where it should be; returns a pidfd for each process below the supervisor."""
+    assert supervisor.stdout is not None
+    marks = (marked({"event": line.rstrip()}, phase) for line in supervisor.stdout)
+    told = next(pid for pid in marks if pid is not None)
+    below = descendants(supervisor.pid)
+    assert told in below
+    return {pid: os.pidfd_open(pid) for pid in below}
+
+
+async def all_end(watched: dict[int, int]) -> None:
     try:
         with anyio.fail_after(20):
-            for pidfd in watched:
+            for pidfd in watched.values():
                 await anyio.wait_readable(pidfd)
     finally:
-        for pid in filter(is_alive, below):
-            os.kill(pid, signal.SIGKILL)
-        for pidfd in watched:
+        for pid, pidfd in watched.items():
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
             os.close(pidfd)
 
 
@@ -263,6 +274,7 @@ def start_supervisor(transport: str, phase: str, folder: Path) -> subprocess.Pop
         cwd=HERE.parents[1],
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
 
