@@ -141,6 +141,8 @@ def test_the_schema_of_a_connection_keeps_its_name() -> None:
         (m.OKResponse(ok="yes"), "ok", "a boolean is wanted"),  # type: ignore[arg-type]
         (m.DeferTask(classpath="a.B", next_method="go", trigger_timeout=90), "trigger_timeout", "a timedelta"),  # type: ignore[arg-type]
         (m.TriggerDagRun(dag_id="d", run_id="r", conf=[1]), "conf", "a dict is wanted"),  # type: ignore[arg-type]
+        (m.SetExecutionTimeout(timeout_seconds=0), "timeout_seconds", "a number above 0"),
+        (m.SetExecutionTimeout(timeout_seconds=float("inf")), "timeout_seconds", "a finite number"),
     ],
 )
 def test_an_invalid_field_is_named_with_its_rule_and_nothing_is_sent(message: m.Message, field: str, rule: str) -> None:
@@ -167,6 +169,22 @@ def test_a_date_is_a_timestamp_or_text(end_date: object) -> None:
 def test_a_duration_is_text_or_seconds(timeout: object) -> None:
     body = {"type": "AwaitInputTask", "next_method": "go", "timeout": timeout}
     assert decode_body(body) == m.AwaitInputTask(next_method="go", timeout=timedelta(seconds=90.5))
+
+
+def test_a_task_to_skip_is_named_alone_or_with_its_index() -> None:
+    body = {"type": "SkipDownstreamTasks", "tasks": ["a", ["b", 3]]}
+    assert decode_body(body) == m.SkipDownstreamTasks(tasks=["a", ("b", 3)])
+
+
+@pytest.mark.parametrize("index", [-1, 0])
+def test_a_bound_is_part_of_the_range_or_not_as_the_schema_says(index: int) -> None:
+    """``index`` may be 0, ``max_iterations`` may not."""
+    (entry,) = [e for e in RECORDED.values() if e["type"] == "StartupDetails" and "loop" in str(e["decoded"])][:1]
+    body = untag(entry["decoded"][1])
+    body["ti_context"]["loop"] |= {"index": index, "max_iterations": index}
+    with pytest.raises(UndecodableMessageError) as caught:
+        decode_body(body)
+    assert caught.value.field == f"ti_context.loop.{'index' if index < 0 else 'max_iterations'}"
 
 
 def test_a_uuid_is_text_or_sixteen_bytes() -> None:
@@ -211,6 +229,7 @@ def test_what_a_json_field_holds_is_not_touched() -> None:
         ({"type": "AwaitInputTask", "next_method": "m", "timeout": "90"}, "AwaitInputTask", "timeout", "duration"),
         ({"type": "AwaitInputTask", "next_method": "m", "timeout": 1e300}, "AwaitInputTask", "timeout", "duration"),
         ({"type": "OKResponse", "ok": 1}, "OKResponse", "ok", "boolean"),
+        ({"type": "SkipDownstreamTasks", "tasks": [5]}, "SkipDownstreamTasks", "tasks[0]", "an array is wanted"),
         ({"type": "TaskState", "state": ["failed"]}, "TaskState", "state", "one of"),
         ({"type": "PreviousDagRunResult", "dag_run": []}, "PreviousDagRunResult", "dag_run", "a map is wanted"),
         ({"type": "AssetsByAliasResult", "assets": {}}, "AssetsByAliasResult", "assets", "an array is wanted"),

@@ -28,6 +28,7 @@ from outboard.protocol.events import (
     UndecodableReply,
 )
 from outboard.protocol.frames import FrameDecoder, encode_frame
+from outboard.protocol.versions import DEFAULT_SCHEMA
 from outboard.testing import ConnectionPair
 from tests.recorded import load
 
@@ -193,6 +194,34 @@ def test_a_recorded_exchange_makes_sense_to_our_runtime(scene: str) -> None:
             (event,) = ours.receive_data(encode_frame(frame.id + 1, frame.body, frame.third))
             assert isinstance(event, Reply)
     assert ours.state == states.REPORTED
+
+
+# ── an older schema ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_older_runtime_is_not_told_what_its_date_does_not_know() -> None:
+    pair = ConnectionPair(schema=DEFAULT_SCHEMA)
+    newer = startup()
+    newer.ti.region_index = 3
+    newer.bundle_info.version_data = {"commit": "abc"}
+    assert pair.greet(newer) == [Greeting(STARTUP)]
+    found = m.PreviousTIResult(
+        task_instance=m.PreviousTIResponse(task_id="t", dag_id="d", run_id="r", try_number=1, region_index=3)
+    )
+    request_id, _ = pair.request(m.GetPreviousTI(dag_id="d", task_id="t"))
+    (event,) = pair.reply(request_id, found)
+    assert isinstance(event, Reply)
+    assert isinstance(event.message, m.PreviousTIResult)
+    assert event.message.task_instance is not None
+    assert event.message.task_instance.region_index is None
+
+
+def test_an_older_runtime_cannot_ask_for_what_its_date_does_not_know() -> None:
+    pair = ConnectionPair(schema=DEFAULT_SCHEMA)
+    pair.greet(STARTUP)
+    with pytest.raises(InvalidMessageError, match="needs Airflow"):
+        pair.request(m.SetExecutionTimeout(timeout_seconds=3.0))
+    assert pair.request(GET)[0] == 1
 
 
 # ── what we may not send ──────────────────────────────────────────────────────────────────────────────────────────

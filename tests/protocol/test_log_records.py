@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
@@ -189,6 +189,29 @@ def test_extras_share_one_budget() -> None:
     assert len(json.dumps(plain)) < MAX_EXTRAS + 1000
     assert plain["second"] == ["… 1 more"]
     assert plain["third"] == ["… 100000 more"]
+
+
+def test_a_map_is_cut_like_a_list() -> None:
+    plain = extras_of({"value": {str(number): number for number in range(100_000)}})["value"]
+    assert isinstance(plain, dict)
+    assert plain["…"] == f"{100_000 - len(plain) + 1} more"
+    assert len(json.dumps(plain)) < 3 * MAX_EXTRAS
+
+
+class BrokenZone(tzinfo):
+    """A zone of an author's that fails."""
+
+    def utcoffset(self, when: datetime | None) -> timedelta:
+        raise RuntimeError("no idea")
+
+
+@pytest.mark.parametrize("zone", [BrokenZone(), timezone(timedelta(hours=1))], ids=["broken", "out of range"])
+def test_a_time_that_cannot_be_told_is_an_extra_as_text(zone: tzinfo) -> None:
+    moment = datetime.min.replace(tzinfo=zone)
+    record = make_record("x", "info", "a", moment, {"when": moment})
+    assert "timestamp" not in record
+    assert record["timestamp_"] == record["when"]
+    assert "1" in str(record["when"])
 
 
 def test_a_long_name_is_cut() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from outboard.protocol.conversation import RUNTIME, SUPERVISOR, Conversation
 from outboard.protocol.frames import DEFAULT_MAX_FRAME_SIZE
+from outboard.protocol.versions import LATEST_SCHEMA
 
 if TYPE_CHECKING:
     from outboard.protocol import messages as m
@@ -29,9 +30,15 @@ class ConnectionPair:
         chunk_size: how many bytes are delivered at a time, or None for all of them.
     """
 
-    def __init__(self, *, chunk_size: int | None = None, max_frame_size: int = DEFAULT_MAX_FRAME_SIZE) -> None:
-        self.runtime = Conversation(RUNTIME, max_frame_size=max_frame_size)
-        self.supervisor = Conversation(SUPERVISOR, max_frame_size=max_frame_size)
+    def __init__(
+        self,
+        *,
+        chunk_size: int | None = None,
+        max_frame_size: int = DEFAULT_MAX_FRAME_SIZE,
+        schema: str = LATEST_SCHEMA,
+    ) -> None:
+        self.runtime = Conversation(RUNTIME, max_frame_size=max_frame_size, schema=schema)
+        self.supervisor = Conversation(SUPERVISOR, max_frame_size=max_frame_size, schema=schema)
         self.chunk_size = chunk_size
         self._under_way = {RUNTIME: bytearray(), SUPERVISOR: bytearray()}
         self._has_ended = {RUNTIME: False, SUPERVISOR: False}
