@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ("COMPILE_TIMEOUT", "Unit", "compile_library", "compile_units")
+__all__ = ("COMPILE_TIMEOUT", "Unit", "compile_library", "compile_units", "evaluate")
 
 COMPILE_TIMEOUT = 600.0
 """Seconds for all files together; a thousand files take about ten, and a large environment has ten thousand."""
@@ -105,7 +105,7 @@ def compile_units(executable: Path, units: Sequence[Unit]) -> list[bytes]:
         LoadError: a file has a syntax error; the text names file, line and reason.
         BundleError: the interpreter failed.
     """
-    answer = _run(executable, _COMPILER, [(unit.name, unit.text, unit.stripped) for unit in units])
+    answer = evaluate(executable, _COMPILER, [(unit.name, unit.text, unit.stripped) for unit in units])
     if isinstance(answer, dict):
         where = f"{answer['file']}, line {answer['line']}" if answer["line"] else answer["file"]
         raise LoadError(f"{where}: {answer['reason']}")
@@ -126,11 +126,21 @@ def compile_library(executable: Path, sources: dict[str, bytes]) -> dict[str, by
     Raises:
         BundleError: the interpreter failed.
     """
-    answer: dict[str, bytes] = _run(executable, _LIBRARY_COMPILER, sorted(sources.items()))
+    answer: dict[str, bytes] = evaluate(executable, _LIBRARY_COMPILER, sorted(sources.items()))
     return answer
 
 
-def _run(executable: Path, program: str, request: Any) -> Any:
+def evaluate(executable: Path, program: str, request: Any) -> Any:
+    """Let an interpreter answer a request, with the standard library alone and the same way each time.
+
+    Args:
+        executable: the interpreter.
+        program: reads the request from stdin and writes the answer to stdout, both as `marshal` has them.
+        request: builtin types only.
+
+    Raises:
+        BundleError: the interpreter failed.
+    """
     # -I would ignore the hash seed; -s -S -E… keep everything else out, and the bare environment does the rest.
     command = [str(executable), "-s", "-S", "-W", "ignore", "-c", program]
     environment = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
