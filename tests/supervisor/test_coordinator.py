@@ -467,5 +467,13 @@ async def test_parsing_without_a_result_is_an_error_that_says_why(command: list[
         await parse_dags(command, PARSE_REQUEST, limits=QUICK)
 
 
+async def test_a_file_that_never_says_what_its_dags_are_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outboard.supervisor.coordinator.PARSE_TIME", 0.5)
+    with pytest.raises(
+        LoadError, match=r"d\.py: its process was ended after 0\.5 seconds, the limit for its execution"
+    ):
+        await parse_dags(peer("busy"), PARSE_REQUEST)
+
+
 def test_the_peers_run_on_this_interpreter() -> None:
     assert peer("succeed")[0] == sys.executable

@@ -214,6 +214,18 @@ async def test_a_task_may_have_tasks_behind_it_skipped() -> None:
     assert report.tasks[1].reason == "skipped by a task before it"
 
 
+async def test_a_task_that_waits_for_a_slot_can_still_be_skipped() -> None:
+    script = Script()
+
+    async def branch(startup: m.StartupDetails) -> str:
+        await script.store.task_instances.skip_downstream(await _key_of(startup), [("beside", -1)])
+        return "success"
+
+    script.states = {"branch": branch}
+    report = await script.run(make_dag(branch={}, beside={}), parallelism=1)
+    assert states(report) == {"branch": "success", "beside": "skipped"}
+
+
 async def _key_of(startup: m.StartupDetails) -> Any:
     from outboard.supervisor.ports import TaskKey
 

@@ -84,6 +84,11 @@ async def test_a_step_of_zero_is_none() -> None:
     assert found == Answer(message=m.XComSequenceSliceResult(root=[0, 1, 2]))
 
 
+async def test_no_asset_is_known_to_be_inactive() -> None:
+    request = m.ValidateInletsAndOutlets(ti_id="00000000-0000-0000-0000-000000000007")
+    assert await ask(request) == Answer(message=m.InactiveAssetsResult(inactive_assets=[]))
+
+
 async def test_what_a_task_tells_about_others_and_itself_is_kept() -> None:
     store = LocalStore()
     assert await ask(m.SkipDownstreamTasks(tasks=["a", ("b", 3)]), store) == Answer()

@@ -25,6 +25,10 @@ def test_secrets_inside_of_lists_and_maps_are_secrets(declared: object) -> None:
     assert masked(declared, event="hunter22") == {"event": "***"}
 
 
+def test_a_secret_that_is_no_text_is_none() -> None:
+    assert masked(12345, event="12345") == {"event": "12345"}
+
+
 def test_what_is_too_short_to_be_one_is_none() -> None:
     assert masked("true", event="it is true") == {"event": "it is true"}
 

@@ -29,6 +29,10 @@ __all__ = ("parse_dags", "run_task")
 
 _log = structlog.get_logger(__name__)
 
+# A file that takes longer than this to say what its Dags are does its work at import. Airflow gives it 30 seconds for the
+# import and 50 for the process.
+PARSE_TIME = 60.0
+
 
 async def run_task(
     command: Sequence[str],
@@ -94,7 +98,7 @@ async def parse_dags(
         command: the program and its arguments, such as the path of a bundle.
         request: what is to be parsed.
         ports: what the file's requests at import are served from; by default a store without anything.
-        limits: how long it may take, and how much it may say at once.
+        limits: how long it may take, a minute by default, and how much it may say at once.
         transport: ``stdio``, or ``sockets`` as Airflow does it.
         env: what to add to the environment's allow-list.
         directory: where the process starts; by default where this one is.
@@ -110,7 +114,7 @@ async def parse_dags(
     evidence = Evidence()
     task = TaskKey(dag_id="", run_id="", task_id=request.file)
     launch = Launch(command=command, transport=transport, environment=env or {}, directory=directory)
-    supervision = Supervision(task=task, evidence=evidence, ports=served, limits=limits or Limits())
+    supervision = Supervision(task=task, evidence=evidence, ports=served, limits=limits or Limits(execution=PARSE_TIME))
     await _supervise(supervision, launch, request)
     if isinstance(evidence.report, m.DagFileParsingResult) and evidence.exceeded is None:
         return evidence.report

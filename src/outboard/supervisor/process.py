@@ -65,6 +65,7 @@ class TaskProcess:
     _listeners: Sequence[socket.socket]
     _pidfd: int
     _exit_code: int | None = attrs.field(default=None, init=False)
+    _is_reaped_elsewhere: bool = attrs.field(default=False, init=False)
     _waiting: anyio.Lock = attrs.field(factory=anyio.Lock, init=False)
 
     # ── connecting ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +127,9 @@ class TaskProcess:
         try:
             found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
-            # The host process ignores SIGCHLD or reaps everybody's children: the end is certain, its cause is lost.
+            # The host process ignores SIGCHLD or reaps everybody's children: the end is certain, its cause is lost, and
+            # so is the meaning of the pid.
+            self._is_reaped_elsewhere = True
             return LOST_EXIT_CODE
         if found is None:
             return None
@@ -142,7 +145,7 @@ class TaskProcess:
     def signal_group(self, number: int) -> None:
         """Send a signal to the process and to everything in its group."""
         # Not reaped yet, or the number would mean nobody, or somebody else.
-        if self._popen.returncode is None:
+        if self._popen.returncode is None and not self._is_reaped_elsewhere:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
@@ -225,6 +228,9 @@ async def _signal_and_wait(kin: Iterable[kinship.Kin], number: int, patience: fl
         with anyio.move_on_after(patience):
             for pidfd in pidfds:
                 await anyio.wait_readable(pidfd)
+        if not pidfds:
+            # They have ended meanwhile; or they cannot be watched here, and what was sent to the group needs its time.
+            await anyio.sleep(KINSHIP_INTERVAL)
         for pidfd in pidfds:
             _reap_orphan(pidfd)
 
