@@ -5,9 +5,9 @@ Knows why Airflow passes a file over, and what keeps a found one from starting. 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,16 @@ import attrs
 from outboard.airflow.finding import Finding
 from outboard.airflow.lookup import PassedOver, read_metadata
 from outboard.airflow.worker import Worker
+from outboard.bundle import reader
 from outboard.bundle.format import MAGIC
-from outboard.bundle.manifest import MANIFEST_MEMBER
+from outboard.errors import DamagedBundleError
 from outboard.protocol.versions import AIRFLOW
 
 __all__ = ("FoundBundle", "examine", "start_problem")
 
 # How much of a file's start and end tells whether it was meant to be a bundle.
 _HEAD, _TAIL = 4096, 4096
-_MARK = b"marshal"  # the loader in a bundle's first lines
+_MARK = b"outboard.bundle.bootstrap"  # the module that a bundle of ours starts with
 
 _PROBE_SECONDS = 10.0
 
@@ -71,7 +72,7 @@ def _looks_packed(path: Path) -> bool:
         head = file.read(_HEAD)
         size = file.seek(0, 2)
         file.seek(max(0, size - _TAIL))
-        return MAGIC in file.read() or (head.startswith(b"#!") and _MARK in head and b"outboard" in head)
+        return MAGIC in file.read() or (head.startswith(b"#!") and _MARK in head)
 
 
 def _mode_problem(path: Path, airflow: str, worker: Worker) -> Finding | None:
@@ -133,39 +134,46 @@ def start_problem(bundle: FoundBundle, timeout: float, worker: Worker) -> Findin
         timeout: seconds that Airflow gives it to connect.
         worker: whoever starts it.
     """
-    interpreter = _interpreter(bundle.path)
-    if interpreter is not None and not interpreter.exists():
-        return _finding(
-            bundle.path,
-            "interpreter",
-            f"its interpreter {interpreter} is gone, so its tasks fail without a line in their log",
-            "install that Python there, or pack the bundle again for one that is there",
-        )
-    if interpreter is not None and not worker.can_execute(interpreter):
-        what = f"{worker.name} may not execute its interpreter {interpreter}, so its tasks fail without a line in their log"
-        return _finding(
-            bundle.path, "interpreter", what, "let workers execute it, or pack the bundle again for another"
-        )
-    if not _is_ours(bundle.path):
-        return None  # another SDK's: how it says what it is, nobody promises
+    program = _program(bundle.path)
+    problem = None if program is None else _program_problem(bundle.path, program, worker)
+    if problem is not None or not _is_ours(bundle.path):
+        return problem  # another SDK's: how it says what it is, nobody promises
+    try:
+        interpreter = Path(reader.verify(bundle.path).manifest.interpreter)
+    except DamagedBundleError as error:
+        what = f"its {error.region} is damaged, which Airflow does not notice: {error.problem}"
+        return _finding(bundle.path, "damaged", what, error.advice)
+    if interpreter.is_absolute():
+        problem = _program_problem(bundle.path, interpreter, worker)
+    if problem is not None or not os.access(bundle.path, os.X_OK):
+        return problem  # a bundle that waits for Airflow 3.4 to set its execute bit
     return _tried(bundle.path, timeout)
 
 
-def _interpreter(path: Path) -> Path | None:
+def _program_problem(path: Path, program: Path, worker: Worker) -> Finding | None:
+    if worker.can_execute(program):
+        return None
+    what = f"its interpreter {program} is gone" if not program.exists() else f"{worker.name} may not execute {program}"
+    return _finding(
+        path,
+        "interpreter",
+        f"{what}, so its tasks fail without a line in their log",
+        "install that Python there, or pack the bundle again for one that workers have",
+    )
+
+
+def _program(path: Path) -> Path | None:
+    """What the system starts for a file with a ``#!`` line."""
     with open(path, "rb") as file:
         line = file.readline(_HEAD)
-    if not line.startswith(b"#!"):
-        return None
-    words = line[2:].split()
-    return Path(words[0].decode(errors="replace")) if words else None
+    words = line[2:].split() if line.startswith(b"#!") else []
+    return Path(os.fsdecode(words[0])) if words else None
 
 
 def _is_ours(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return MANIFEST_MEMBER in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    return head.startswith(b"#!") and _MARK in head
 
 
 def _tried(path: Path, timeout: float) -> Finding | None:

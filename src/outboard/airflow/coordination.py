@@ -87,18 +87,19 @@ def read_coordination(configuration: Configuration, airflow: str) -> Coordinatio
         return Coordination(is_configured=True, findings=(_finding(where, mistake),))
     if not specs:
         return Coordination(is_configured=False)
+    routes: dict[str, str] | None
     try:
         routes = _routes(configuration, specs)
     except _Mistake as mistake:
         findings.append(_finding(configuration.where("sdk", "queue_to_coordinator"), mistake))
-        routes = {}
+        routes = None
     scopes: list[Scope] = []
     for name, spec in specs.items():
         try:
             scopes += _scopes(name, spec, routes, configuration, airflow, findings)
         except _Mistake as mistake:
             findings.append(_finding(f"{where}, coordinator {name!r}", mistake))
-    return Coordination(is_configured=True, scopes=tuple(scopes), routes=routes, findings=tuple(findings))
+    return Coordination(is_configured=True, scopes=tuple(scopes), routes=routes or {}, findings=tuple(findings))
 
 
 def _finding(where: str, mistake: _Mistake) -> Finding:
@@ -137,7 +138,7 @@ def _routes(configuration: Configuration, specs: Mapping[str, Any]) -> dict[str,
 def _scopes(
     name: str,
     spec: Any,
-    routes: Mapping[str, str],
+    routes: Mapping[str, str] | None,
     configuration: Configuration,
     airflow: str,
     findings: list[Finding],
@@ -151,8 +152,8 @@ def _scopes(
     if not isinstance(kwargs, dict):
         raise _Mistake("kwargs", "its kwargs are no JSON object, and no task of any queue runs")
     _check_keywords(kwargs, airflow)
-    queues = tuple(queue for queue, target in routes.items() if target == name)
-    if not queues:
+    queues = tuple(queue for queue, target in (routes or {}).items() if target == name)
+    if not queues and routes is not None:
         mistake = _Mistake(
             "queue-not-routed",
             "no queue is routed to it, so no task reaches it",
@@ -193,7 +194,7 @@ def _check_keywords(kwargs: Mapping[str, Any], airflow: str) -> None:
     for keyword in kwargs:
         if keyword not in _KEYWORDS[airflow]:
             other = next((version for version, known in _KEYWORDS.items() if keyword in known), None)
-            hint = f"; that is Airflow {other}'s" if other else ""
+            hint = f" (that is Airflow {other}'s)" if other else ""
             raise _Mistake(
                 "kwargs", f"Airflow {airflow} knows no {keyword}{hint}, and no task of its queues runs", _AS_PRINTED
             )

@@ -11,7 +11,7 @@ import json
 import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -54,7 +54,7 @@ _TASK_ARGUMENTS: dict[str, object] = {
 }
 
 # Names of the stub file that no task may take.
-_TAKEN = ("DAG", "CronTriggerTimetable", "ZoneInfo", "datetime", "task", "timedelta", "timezone")
+_TAKEN = ("DAG", "ZoneInfo", "datetime", "task", "timedelta", "timezone")
 
 
 @attrs.frozen(kw_only=True)
@@ -123,8 +123,7 @@ def _imports(body: str) -> list[str]:
         lines.append("from zoneinfo import ZoneInfo")
     if lines:
         lines.append("")
-    ours = ["DAG", *(["CronTriggerTimetable"] if "CronTriggerTimetable(" in body else []), "task"]
-    return [*lines, f"from airflow.sdk import {', '.join(sorted(ours, key=str.lower))}", ""]
+    return [*lines, "from airflow.sdk import DAG, task", ""]
 
 
 # ── a Dag ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,24 +184,11 @@ def _schedule(dag: StubDag) -> str:
         case "DeltaTriggerTimetable":
             return _duration(values["delta"])
         case "CronTriggerTimetable":
-            return _cron(dag, values)
+            return _literal(values["expression"])  # which Airflow reads in the zone of the start date
         case other:
             raise LoadError(
                 f"Dag {dag.dag.dag_id!r} has a schedule of the kind {other}, which outboard cannot write into a stub"
             )
-
-
-def _cron(dag: StubDag, values: Mapping[str, Any]) -> str:
-    expression, zone = _literal(values["expression"]), values.get("timezone", "UTC")
-    # Airflow reads a bare expression in the zone of the Dag's start date, or else in its own.
-    dated = dag.fields.get("start_date") is not None
-    if zone == (dag.fields.get("timezone", "UTC") if dated else "UTC"):
-        return expression
-    if not isinstance(zone, str):
-        raise LoadError(
-            f"Dag {dag.dag.dag_id!r} has a schedule in a nameless time zone; give it a start_date in that zone"
-        )
-    return f"CronTriggerTimetable({expression}, timezone={_literal(zone)})"
 
 
 # ── its tasks ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -343,12 +329,10 @@ def _zone(named: str | int) -> _Zone:
     """A Dag's time zone: a name, or an offset in seconds."""
     if isinstance(named, int):
         return _Zone(timezone(timedelta(seconds=named)), f"timezone({_duration(named)})")
+    if named == "UTC":
+        return _Zone(UTC, "timezone.utc")
     try:
-        return (
-            _Zone(timezone.utc, "timezone.utc")  # noqa: UP017  (the text and the value are to be seen side by side)
-            if named == "UTC"
-            else _Zone(ZoneInfo(named), f"ZoneInfo({_literal(named)})")
-        )
+        return _Zone(ZoneInfo(named), f"ZoneInfo({_literal(named)})")
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise LoadError(
             f"the time zone {named!r} is not known here, so its dates cannot be written: {error}"

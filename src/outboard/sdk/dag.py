@@ -139,6 +139,8 @@ class DAG:
         for name, default in DEFAULTS.items():
             setattr(self, name, arguments.get(name, default))
         self.default_args: dict[str, Any] = _checked_defaults(dag_id, self.default_args)
+        if self.start_date is None:
+            self.start_date = self.default_args.get("start_date")
         self.tags: set[str] = set(self.tags or ())
         self.dag_display_name = arguments.get("dag_display_name") or dag_id
         _check_schedule(self)
