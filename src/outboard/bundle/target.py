@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import attrs
 
 from outboard.errors import EnvironmentBuildError
 
-__all__ = ("HARMLESS_PTH_FILES", "OLDEST_PYTHON", "PROBE_TIMEOUT", "Target", "inspect")
+__all__ = ("HARMLESS_PTH_FILES", "OLDEST_PYTHON", "PROBE_TIMEOUT", "Importable", "Target", "importable", "inspect")
 
 OLDEST_PYTHON = (3, 10)
 """What a bundle can run on. Airflow 3.3 itself goes no lower."""
@@ -27,11 +28,12 @@ PROBE_TIMEOUT = 60.0
 HARMLESS_PTH_FILES = frozenset({"_virtualenv.pth", "a1_coverage.pth", "distutils-precedence.pth"})
 """Files that only matter to whoever installs or measures: nothing in a task needs them, and each costs a start 5–25 ms."""
 
-# Runs in the target. Writes marshal, which every Python reads, behind a mark, since a .pth file may print.
+# These run in the target. They write marshal, which every Python reads, behind a mark, since a .pth file may print.
 _MARK = b"\0outboard\0"
 _PROBE = """
 import sys, marshal
 from importlib.util import find_spec
+names = marshal.load(sys.stdin.buffer)
 def has(name):
     try:
         return find_spec(name) is not None
@@ -40,9 +42,34 @@ def has(name):
 answer = {
     "implementation": sys.implementation.name, "version": list(sys.version_info[:3]), "hexversion": sys.hexversion,
     "prefix": sys.prefix, "path": [p for p in sys.path if isinstance(p, str)],
-    "libraries": [name for name in sys.argv[1].split(",") if has(name)],
+    "libraries": [name for name in names if has(name)],
     "standard": sorted(sys.stdlib_module_names),
 }
+sys.stdout.flush()
+sys.stdout.buffer.write(b"\\0outboard\\0" + marshal.dumps(answer, 2))
+"""
+
+# To find a.b, Python would execute a. A namespace package has nothing to execute, so what is below one can be looked for; what is
+# below another package is for that package to decide.
+_FINDER = """
+import sys, marshal
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+def kind(name):
+    top, *below = name.split(".")
+    try:
+        spec = find_spec(top)
+        for part in below:
+            if spec is None or spec.origin is not None or spec.submodule_search_locations is None:
+                break
+            top += "." + part
+            spec = PathFinder.find_spec(top, spec.submodule_search_locations)
+    except Exception:
+        return "module" if top in sys.modules else ""
+    if spec is None:
+        return ""
+    return "namespace" if spec.origin is None and spec.submodule_search_locations is not None else "module"
+answer = {name: kind(name) for name in marshal.load(sys.stdin.buffer)}
 sys.stdout.flush()
 sys.stdout.buffer.write(b"\\0outboard\\0" + marshal.dumps(answer, 2))
 """
@@ -78,6 +105,19 @@ class Target:
         return f"{self.version[0]}.{self.version[1]}"
 
 
+@attrs.frozen(kw_only=True)
+class Importable:
+    """What of some dotted names an environment has.
+
+    Attributes:
+        modules: those that are a module or a package, or below a package that decides itself what it has.
+        namespaces: those that are folders without an ``__init__.py``: other folders may have more of the same name.
+    """
+
+    modules: frozenset[str]
+    namespaces: frozenset[str]
+
+
 def inspect(environment: Path, *, libraries: tuple[str, ...] = ()) -> Target:
     """Ask an environment's interpreter what it is.
 
@@ -89,8 +129,8 @@ def inspect(environment: Path, *, libraries: tuple[str, ...] = ()) -> Target:
         EnvironmentBuildError: no interpreter there, one that doesn't start, or one that is too old.
     """
     executable = _interpreter_of(environment)
-    bare = _ask(executable, ("-I", "-S"), ())
-    full = _ask(executable, ("-I",), libraries)
+    bare = _ask(executable, ("-I", "-S"), _PROBE, ())
+    full = _ask(executable, ("-I",), _PROBE, libraries)
     version = tuple(full["version"])
     if full["implementation"] != "cpython" or version < OLDEST_PYTHON:
         raise EnvironmentBuildError(
@@ -110,6 +150,23 @@ def inspect(environment: Path, *, libraries: tuple[str, ...] = ()) -> Target:
     )
 
 
+def importable(executable: Path, names: Sequence[str]) -> Importable:
+    """Ask an environment's interpreter which names it can import. None of them is executed.
+
+    Args:
+        executable: the interpreter.
+        names: of modules, dotted.
+
+    Raises:
+        EnvironmentBuildError: the interpreter does not work.
+    """
+    kinds = _ask(executable, ("-I",), _FINDER, names)
+    return Importable(
+        modules=frozenset(name for name, kind in kinds.items() if kind == "module"),
+        namespaces=frozenset(name for name, kind in kinds.items() if kind == "namespace"),
+    )
+
+
 def _interpreter_of(environment: Path) -> Path:
     """The interpreter's path, absolute, with links kept."""
     path = Path(os.path.abspath(environment))
@@ -120,12 +177,11 @@ def _interpreter_of(environment: Path) -> Path:
     raise EnvironmentBuildError(f"no Python environment at {path}: {candidates[0]} is missing or cannot be executed")
 
 
-def _ask(executable: Path, flags: tuple[str, ...], libraries: tuple[str, ...]) -> dict[str, Any]:
-    command = [str(executable), *flags, "-c", _PROBE, ",".join(libraries)]
+def _ask(executable: Path, flags: tuple[str, ...], program: str, names: Sequence[str]) -> dict[str, Any]:
+    command = [str(executable), *flags, "-c", program]
+    request = marshal.dumps(list(names), 2)
     try:
-        done = subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PROBE_TIMEOUT, check=False
-        )
+        done = subprocess.run(command, input=request, capture_output=True, timeout=PROBE_TIMEOUT, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentBuildError(f"{executable} does not start: {error}") from error
     _, mark, answer = done.stdout.rpartition(_MARK)
