@@ -291,6 +291,14 @@ def send_raw(text: str) -> None:
 
 
 @scenario
+def send_raw_and_exit(text: str = "") -> None:
+    wire = Wire()
+    wire.greeting()
+    wire.write(bytes.fromhex(text))
+    os._exit(0)
+
+
+@scenario
 def report_then_send_raw(text: str) -> None:
     wire = Wire()
     wire.greeting()

@@ -12,12 +12,15 @@ from typing import Any
 import anyio
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from outboard.errors import InvalidMessageError, LoadError, UsageError
 from outboard.protocol import messages as m
 from outboard.protocol.messages import SCHEMA_DATES
 from outboard.supervisor.coordinator import parse_dags, run_task
 from outboard.supervisor.local_store import LocalStore
+from outboard.supervisor.outcome import Outcome
 from tests.supervisor.conftest import QUICK, Records, World, is_alive, is_there, peer, startup
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -166,6 +169,19 @@ async def test_an_invalid_greeting_is_the_callers_error_and_starts_nothing(world
 async def test_an_empty_command_is_a_usage_error(world: World) -> None:
     with pytest.raises(UsageError):
         await run_task([], startup(), ports=world.store.ports())
+
+
+@pytest.mark.property
+@settings(max_examples=20)
+@given(st.binary(max_size=40))
+def test_whatever_a_process_sends_it_ends_as_a_failure(data: bytes) -> None:
+    """No bytes but a report make a success, and none make us wait for ever."""
+
+    async def run() -> Outcome:
+        with anyio.fail_after(30):
+            return await World().run("send_raw_and_exit", data.hex())
+
+    assert anyio.run(run).state == "failed"
 
 
 # ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -456,9 +472,12 @@ async def test_parsing_gives_what_the_bundle_says(transport: Any) -> None:
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        (peer("exit_at_once", 3), r"d\.py: its process exited with 3 while starting, .*; it printed: a last word$"),
-        (peer("die", signal.SIGSEGV), r"killed by signal 11 \(SIGSEGV\) while running, so its Dags are not known$"),
-        (["/no/such/program"], r"its process cannot be started: No such file"),
+        (
+            peer("exit_at_once", 3),
+            r"d\.py: its process did not say what its Dags are: exited with 3 while starting; it printed: a last word$",
+        ),
+        (peer("die", signal.SIGSEGV), r"killed by signal 11 \(SIGSEGV\) while running$"),
+        (["/no/such/program"], r"what its Dags are: cannot be started: No such file"),
         (peer("succeed"), r"exited with 1 without reporting"),
     ],
 )
@@ -469,9 +488,7 @@ async def test_parsing_without_a_result_is_an_error_that_says_why(command: list[
 
 async def test_a_file_that_never_says_what_its_dags_are_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("outboard.supervisor.coordinator.PARSE_TIME", 0.5)
-    with pytest.raises(
-        LoadError, match=r"d\.py: its process was ended after 0\.5 seconds, the limit for its execution"
-    ):
+    with pytest.raises(LoadError, match=r"Dags are: was ended after 0\.5 seconds, the limit for its execution"):
         await parse_dags(peer("busy"), PARSE_REQUEST)
 
 

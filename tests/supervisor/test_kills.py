@@ -18,6 +18,7 @@ import anyio.lowlevel
 import attrs
 import pytest
 
+from outboard.errors import LoadError
 from outboard.protocol import messages as m
 from outboard.supervisor.coordinator import parse_dags, run_task
 from outboard.supervisor.local_store import LocalStore
@@ -140,7 +141,10 @@ async def test_a_killed_process_is_retried_where_a_retry_is_left() -> None:
 async def test_a_process_killed_while_it_parses_is_an_error_that_names_the_signal() -> None:
     killer = Killer("import")
     request = m.DagFileParseRequest(file="author.py", bundle_path="/nowhere", bundle_name="b", callback_requests=[])
-    with pytest.raises(Exception, match=r"killed by signal 9 \(SIGKILL\) while running, so its Dags are not known"):
+    with pytest.raises(
+        LoadError,
+        match=r"did not say what its Dags are: killed by signal 9 \(SIGKILL\) while running; it printed: at import",
+    ):
         await parse_dags(
             command("stdio"),
             request,

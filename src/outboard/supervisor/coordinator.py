@@ -120,7 +120,7 @@ async def parse_dags(
         return evidence.report
     cause = outcome.decide(evidence, started_at=served.clock.now(), ended_at=served.clock.now()).reason
     said = f"; it printed: {last_words.text}" if last_words.text else ""
-    raise LoadError(f"{request.file}: its process {cause}, so its Dags are not known{said}")
+    raise LoadError(f"{request.file}: its process did not say what its Dags are: {cause}{said}")
 
 
 class _LastWords:
