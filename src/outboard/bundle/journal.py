@@ -51,8 +51,8 @@ class Entry:
     replaced: str | None = None
 
     def to_json(self) -> str:
-        """The entry as one line, without its end."""
-        return json.dumps(attrs.asdict(self), ensure_ascii=False)
+        """The entry as one line, without its end: ASCII, since a file's name may be no text at all."""
+        return json.dumps(attrs.asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> Entry:
@@ -83,7 +83,7 @@ class Journal:
             OSError: there is a journal, and it cannot be read.
         """
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return []
         entries = []
@@ -109,7 +109,7 @@ class Journal:
             # Half a line of a process that died becomes a line that cannot be read, instead of spoiling this one.
             text = ("\n" if size and os.pread(handle, 1, size - 1) != b"\n" else "") + entry.to_json() + "\n"
             try:
-                _write_all(handle, text.encode("utf-8", "surrogateescape"))
+                _write_all(handle, text.encode())
                 os.fsync(handle)
             except OSError:
                 os.ftruncate(handle, size)
