@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from outboard.bundle import contents, packer, target
+from outboard.bundle.contents import collect
 
 if TYPE_CHECKING:
     from outboard.bundle.target import Target
@@ -26,5 +27,5 @@ def here() -> Target:
 def hello(here: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest Dag, packed for the environment that runs the tests."""
     output = tmp_path_factory.mktemp("packed") / "hello"
-    packer.pack(HELLO, output, here, lambda bundle: ["hello"])
+    packer.pack(collect([HELLO], [], here), output, here, lambda bundle: ["hello"])
     return output

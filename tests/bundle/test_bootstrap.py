@@ -13,6 +13,7 @@ import pytest
 
 from outboard.bundle import packer
 from outboard.bundle.compiler import Unit, compile_units
+from outboard.bundle.contents import collect
 
 if TYPE_CHECKING:
     from outboard.bundle.target import Target
@@ -35,7 +36,7 @@ def told(here: Target, tmp_path: Path):
         source = tmp_path / name
         source.write_text(text)
         bundle = tmp_path / "bundle"
-        sketch = with_module(packer.draft(source, here), "outboard.runtime.server", STAND_IN)
+        sketch = with_module(packer.draft(collect([source], [], here), here), "outboard.runtime.server", STAND_IN)
         packer.write(sketch, bundle, ["some_dag"])
         done = subprocess.run([bundle, "an", "argument"], capture_output=True, text=True, timeout=60, check=False)
         assert done.stderr == ""

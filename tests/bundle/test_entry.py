@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from outboard.bundle.compiler import Unit, compile_units
-from outboard.bundle.entry import PORTABLE_FIRST_LINE, executable_head
+from outboard.bundle.entry import PORTABLE_FIRST_LINE, executable_head, fixed_start, searching_start
 
 PYTHON = Path(sys.executable)
 TAG = sys.hexversion >> 16
@@ -16,9 +16,8 @@ TAG = sys.hexversion >> 16
 BOOTSTRAP = b"""
 def prepare(file, payload, hot):
     import sys
-    with open(file, 'rb') as bundle:
-        bundle.seek(payload['start'])
-        code = bundle.read(len(b'hot and cold'))
+    payload['file'].seek(payload['start'])
+    code = payload['file'].read(len(b'hot and cold'))
     print(file, payload['words'], hot, code, sys.argv[2:])
     sys.exit(5)
 """
@@ -27,7 +26,7 @@ def prepare(file, payload, hot):
 def head(interpreter: Path, *, first_line: int = PORTABLE_FIRST_LINE, tag: int = TAG) -> bytes:
     (bootstrap,) = compile_units(PYTHON, [Unit("bootstrap.py", BOOTSTRAP)])
     payload = {"bootstrap": bootstrap, "words": "the payload", "hot": 3}
-    return executable_head(interpreter, tag, payload, b"hot and cold", first_line=first_line)
+    return executable_head(fixed_start(interpreter, first_line=first_line), tag, payload, b"hot and cold")
 
 
 def run(path: Path, content: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,5 +71,62 @@ def test_another_python_in_the_place_of_the_right_one_is_told_apart_and_named(tm
     assert done.returncode == 1
     running = ".".join(map(str, sys.version_info[:3]))
     assert done.stderr.strip() == (
-        f"this bundle was packed for Python 3.7 at {PYTHON}; pack it again: that is now Python {running}"
+        f"this bundle was packed for Python 3.7; pack it again, or give it that: here is Python {running}"
     )
+
+
+# ── looking for an interpreter ──────────────────────────────────────────────────────────────────────────────────────
+
+
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def searching(packed_with: Path, tag: int = TAG) -> bytes:
+    (bootstrap,) = compile_units(PYTHON, [Unit("bootstrap.py", BOOTSTRAP)])
+    payload = {"bootstrap": bootstrap, "words": "the payload", "hot": 3}
+    return executable_head(searching_start(packed_with, VERSION, "weather"), tag, payload, b"hot and cold")
+
+
+def search(bundle: Path, content: bytes, **environment: str) -> subprocess.CompletedProcess[str]:
+    bundle.write_bytes(content)
+    bundle.chmod(0o755)
+    return subprocess.run([bundle, "one"], capture_output=True, text=True, timeout=30, check=False, env=environment)
+
+
+def test_the_interpreter_that_it_was_packed_with_is_taken_where_it_is(tmp_path: Path) -> None:
+    done = search(tmp_path / "bundle", searching(PYTHON) + b"\0more", PATH="/nowhere")
+    assert (done.returncode, done.stderr) == (5, "")
+    assert "the payload" in done.stdout
+
+
+def test_one_of_the_same_version_on_the_path_is_taken_where_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / f"python{VERSION}").symlink_to(PYTHON)
+    done = search(tmp_path / "bundle", searching(Path("/nowhere/python")), PATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (5, "")
+
+
+def test_the_one_that_the_environment_names_comes_first_and_is_the_only_one(tmp_path: Path) -> None:
+    (tmp_path / "named").symlink_to(PYTHON)
+    content = searching(PYTHON)
+    assert search(tmp_path / "bundle", content, PATH="", OUTBOARD_PYTHON=str(tmp_path / "named")).returncode == 5
+    done = search(tmp_path / "bundle", content, PATH="", OUTBOARD_PYTHON="/nowhere/python")
+    assert done.returncode == 127
+    assert "looked for it at /nowhere/python" in done.stderr
+
+
+def test_a_machine_without_one_is_told_in_one_line(tmp_path: Path) -> None:
+    # Two versions ahead, so that no machine has it in the usual folders.
+    content = executable_head(searching_start(Path("/nowhere/it's python"), "3.99", "weather"), TAG, {}, b"")
+    done = search(tmp_path / "bundle", content, PATH="/nowhere")
+    assert done.returncode == 127
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(
+        "weather: this bundle needs Python 3.99; looked for it at /nowhere/it's python python3.99"
+    )
+    assert "install it, or name one in OUTBOARD_PYTHON" in done.stderr
+
+
+def test_an_interpreter_of_another_version_says_so(tmp_path: Path) -> None:
+    done = search(tmp_path / "bundle", searching(PYTHON, tag=TAG + 1))
+    assert done.returncode == 1
+    assert "this bundle was packed for Python" in done.stderr

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from outboard.bundle import packer
+from outboard.bundle.contents import collect
 from outboard.bundle.target import Target
 
 __all__ = ("pack_version",)
 
-# One Dag whose only task says which version it is, once somebody has made a file called "go" beside the one it makes.
+# One Dag whose only task says which version it is, once somebody has made a file called "go" beside the one it makes. The
+# padding makes every offset in the file another one in every version, so that none can be read as another unnoticed.
 _AUTHOR = """
 import os
 import time
 from outboard import dag, task
+
+PADDING = "{padding}"
 
 @dag
 def {dag_id}():
@@ -37,8 +41,8 @@ def {dag_id}():
 def pack_version(number: int, folder: Path, target: Target, *, name: str = "weather", dag_id: str = "weather") -> Path:
     """Pack version `number` of a Dag as ``folder/number/name``."""
     source = folder / f"{name}.py"
-    source.write_text(_AUTHOR.format(dag_id=dag_id, number=number))
+    source.write_text(_AUTHOR.format(dag_id=dag_id, number=number, padding="." * (number * 1000)))
     output = folder / str(number) / name
     output.parent.mkdir(exist_ok=True)
-    packer.write(packer.draft(source, target), output, [dag_id])
+    packer.write(packer.draft(collect([source], [], target), target), output, [dag_id])
     return output

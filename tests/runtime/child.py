@@ -26,6 +26,7 @@ sys.path.insert(0, sys.argv.pop(1))
 class bundle:
     file = name = "author"; modules = ("author",); dag_ids = ("example",); digest = "0" * 64
     metadata = staticmethod(lambda: b"{}")
+    schema = "2026-06-16"; about = {"revision": "r7"}; complete = staticmethod(lambda: None)
 from outboard.runtime.server import main
 main(sys.argv[1:], bundle)
 """
@@ -111,10 +112,10 @@ class Child:
         return None
 
     def next_record(self) -> dict[str, Any]:
-        """Wait for the next log record. Anything else is an error."""
-        seen = len(self.records)
+        """Wait for the task's next log record. Anything else is an error."""
+        seen = len(self.said())
         assert self.process.stdout is not None
-        while len(self.records) == seen:
+        while len(self.said()) == seen:
             data = os.read(self.process.stdout.fileno(), 65536)
             assert data, "the runtime left"
             for event in self.conversation.receive_data(data):
@@ -122,7 +123,7 @@ class Child:
                     self.records.append(event.record)
                 else:
                     self._events.append(event)
-        return self.records[seen]
+        return self.said()[seen]
 
     def answer(self, request: events.Request) -> None:
         """Answer by ``answers[type]``: a message, an ErrorResponse, or nothing."""
@@ -150,6 +151,10 @@ class Child:
         report = self.serve()
         self.process.wait(30)
         return report
+
+    def said(self) -> list[dict[str, Any]]:
+        """The records of the task, without those of the runtime about it."""
+        return [record for record in self.records if record["logger"] != "outboard"]
 
     def logged(self, logger: str | None = None) -> list[str]:
         return [r["event"] for r in self.records if logger is None or r["logger"] == logger]

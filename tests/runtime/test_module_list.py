@@ -128,7 +128,7 @@ def run_with_stopwatch(bundle: PackedFile) -> tuple[TaskRun, str]:
         stderr.seek(0)
         stopwatch = stderr.read().decode()
     assert (run.terminal, run.exit_code) == ("SucceedTask", 0), (run.records, stopwatch)
-    assert [record["event"] for record in run.records] == ["a line"]
+    assert [record["event"] for record in run.records] == ["the task starts", "a line", "the task ends"]
     return run, stopwatch
 
 

@@ -158,4 +158,8 @@ def test_over_sockets_frames_and_records_have_a_connection_each(tmp_path: Path) 
             assert child.process.stderr is not None
             assert child.process.stderr.read() == b""
     assert asked == ["SetXCom", "SucceedTask"]
-    assert [(r["event"], r["logger"], r["level"]) for r in said] == [("said", "task.stdout", "info")]
+    assert [(r["event"], r["logger"], r["level"]) for r in said] == [
+        ("the task starts", "outboard", "info"),
+        ("said", "task.stdout", "info"),
+        ("the task ends", "outboard", "info"),
+    ]

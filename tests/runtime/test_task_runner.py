@@ -234,7 +234,7 @@ def body():
     sys.stdout.write('five without an end')
 """
     _, child = run(tmp_path, source(body))
-    said = [(r["logger"], r["level"], r["event"], r.get("rows")) for r in child.records]
+    said = [(r["logger"], r["level"], r["event"], r.get("rows")) for r in child.said()]
     assert said == [
         ("task.stdout", "info", "one", None),
         ("mine", "warning", "two 2", 7),
@@ -259,7 +259,14 @@ def body():
     }
     with Child(tmp_path, source(body), env=environment) as child:
         child.run()
-    assert child.logged() == ["a info", "a warning", "a.b debug", "a.b info", "a.b warning", "c warning"]
+    assert [r["event"] for r in child.said()] == [
+        "a info",
+        "a warning",
+        "a.b debug",
+        "a.b info",
+        "a.b warning",
+        "c warning",
+    ]
 
 
 def test_an_exception_in_logging_keeps_its_traceback_and_its_cause(tmp_path: Path) -> None:
@@ -275,7 +282,7 @@ def body():
         logging.exception('went wrong')
 """
     _, child = run(tmp_path, source(body))
-    [record] = child.records
+    [record] = child.said()
     assert [(link["exc_type"], link["exc_value"]) for link in record["exception"]] == [
         ("ValueError", "outer"),
         ("KeyError", "'x'"),
@@ -347,3 +354,19 @@ def body():
 def test_the_working_folder_and_the_arguments_are_the_authors_business(tmp_path: Path) -> None:
     _, child = run(tmp_path, source("def body():\n    import os\n    os.chdir('/')\n    return os.getcwd()"))
     assert child.requests[0].value == "/"
+
+
+def test_the_first_record_says_which_code_it_is_and_the_last_what_it_took(tmp_path: Path) -> None:
+    answers = {"GetVariable": lambda r: m.VariableResult(key=r.key, value="v")}
+    _, child = run(tmp_path, source("def body():\n    print(Variable.get('x'))\n    return 1"), answers)
+    first, last = child.records[0], child.records[-1]
+    assert (first["event"], first["bundle"], first["digest"], first["revision"]) == (
+        "the task starts",
+        "author",
+        "0" * 64,
+        "r7",
+    )
+    assert first["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert (last["event"], last["requests"]) == ("the task ends", 2)
+    assert 0 < last["cpu_seconds"] < 60
+    assert 2**20 < last["peak_memory"] < 2**30

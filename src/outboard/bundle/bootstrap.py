@@ -15,62 +15,56 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-    from typing import Any, NoReturn
+    from typing import Any, BinaryIO, NoReturn
 
-__all__ = ("Bundle", "Importer", "prepare", "prepare_environment")
-
-
-class Bundle:
-    """The constants that were packed.
-
-    Attributes:
-        file: the bundle's absolute path.
-        name: its name, after the author's file.
-        modules: the author's modules, importable by these names.
-        dag_ids: the Dags that it has tasks for.
-        digest: SHA-256 over all that was packed, in hexadecimal.
-    """
-
-    __slots__ = ("_manifest", "dag_ids", "digest", "file", "modules", "name")
-
-    def __init__(self, file: str, constants: dict[str, Any]) -> None:
-        self.file = file
-        self.name: str = constants["name"]
-        self.modules: Sequence[str] = constants["modules"]
-        self.dag_ids: Sequence[str] = constants["dag_ids"]
-        self.digest: str = constants["digest"]
-        self._manifest: bytes = constants["manifest"]
-
-    def metadata(self) -> bytes:
-        """The manifest: UTF-8 JSON text."""
-        return self._manifest
+__all__ = ("Bundle", "Importer", "prepare")
 
 
 class Importer:
     """Imports the bundle's modules from the code that came with the bundle, and shows their source to tracebacks.
 
+    The bundle stays open: another one may be deployed in its place meanwhile, and what is read late must be of this one.
+
     Args:
-        file: the bundle.
+        file: the bundle's path.
+        stream: the bundle, open.
         modules: by name: whether it is a package, its file, and where its code starts and ends within all code.
         hot: the first part of the code, which every task needs.
         start: where the code begins in the file, for the rest of it.
+
+    Attributes:
+        folder: where the author's files are unpacked, if they are: what ``__file__`` of their modules then tells.
+        natives: the files of native modules that belong to packages in memory, by name.
     """
 
-    __slots__ = ("_file", "_hot", "_modules", "_start")
+    __slots__ = ("_file", "_hot", "_modules", "_start", "_stream", "folder", "natives")
 
-    def __init__(self, file: str, modules: dict[str, tuple[bool, str, int, int]], hot: bytes, start: int) -> None:
+    def __init__(
+        self, file: str, stream: BinaryIO, modules: dict[str, tuple[bool, str, int, int]], hot: bytes, start: int
+    ) -> None:
         self._file = file
+        self._stream = stream
         self._modules = modules
         self._hot = memoryview(hot)
         self._start = start
+        self.folder = ""
+        self.natives: dict[str, str] = {}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """The import system's question: is this module yours?"""
         entry = self._modules.get(name)
         if entry is None:
-            return None
+            return self._native_spec(name) if name in self.natives else None
         # The class is taken from a living specimen: importlib.machinery would have to be imported.
         spec: ModuleSpec = type(sys.__spec__)(name, self, is_package=entry[0])  # type: ignore[arg-type]
+        return spec
+
+    def _native_spec(self, name: str) -> ModuleSpec:
+        from _frozen_importlib_external import ExtensionFileLoader  # what importlib.machinery only passes on
+
+        file = self.natives[name]
+        spec: ModuleSpec = type(sys.__spec__)(name, ExtensionFileLoader(name, file), origin=file)
+        spec.has_location = True
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -78,9 +72,24 @@ class Importer:
 
     def exec_module(self, module: ModuleType) -> None:
         """Run a module's code."""
-        entry = self._modules[module.__name__]
-        module.__file__ = self._file + "/" + entry[1]
+        is_package, file = self._modules[module.__name__][:2]
+        module.__file__ = self._base(file) + "/" + file
+        if is_package and self.folder:
+            module.__path__ = [module.__file__.rpartition("/")[0]]
         exec(self.get_code(module.__name__), module.__dict__)
+
+    def _base(self, file: str) -> str:
+        # What is ours, or carried for us, is never unpacked.
+        return self.folder if self.folder and not file.startswith(("outboard/", "_vendor/")) else self._file
+
+    def get_resource_reader(self, name: str) -> object:
+        """For `importlib.resources`: the data files beside a module, where they are unpacked."""
+        if not self.folder:
+            return None
+        from importlib.readers import FileReader
+        from types import SimpleNamespace
+
+        return FileReader(SimpleNamespace(path=self._base("") + "/" + self._modules[name][1]))  # type: ignore[arg-type]
 
     def is_package(self, name: str) -> bool:
         """Whether a module of ours is a package."""
@@ -91,16 +100,117 @@ class Importer:
         _, _, start, end = self._modules[name]
         if end <= len(self._hot):
             return loads(self._hot[start:end])
-        with open(self._file, "rb") as bundle:
-            bundle.seek(self._start + start)
-            return loads(bundle.read(end - start))
+        from posix import pread
+
+        return loads(pread(self._stream.fileno(), end - start, self._start + start))
 
     def get_source(self, name: str) -> str:
         """A module's text, for the lines of a traceback."""
         from importlib.util import decode_source
-        from zipimport import zipimporter
+        from zipfile import ZipFile
 
-        return decode_source(zipimporter(self._file).get_data(self._modules[name][1]))
+        with ZipFile(self.open_path) as members:
+            return decode_source(members.read(self._modules[name][1]))
+
+    @property
+    def open_path(self) -> str:
+        """A path that leads to this very file, also when another one has taken its place."""
+        return f"/proc/self/fd/{self._stream.fileno()}"
+
+
+class Bundle:
+    """The constants that were packed, and what of the bundle is not in its memory yet.
+
+    Attributes:
+        file: the bundle's absolute path.
+        name: its name, after the author's file.
+        modules: the author's modules to load, importable by these names.
+        dag_ids: the Dags that it has tasks for.
+        digest: SHA-256 over all that was packed, in hexadecimal.
+        schema: the date of the supervisor schema that it is stamped with.
+        about: what the first record of each task says of it, as text by name.
+    """
+
+    __slots__ = ("_environment", "_importer", "_manifest", "_private", "about", "dag_ids", "digest", "file", "modules",
+                 "name", "schema")  # fmt: skip
+
+    def __init__(self, file: str, constants: dict[str, Any], environment: dict[str, Any], importer: Importer) -> None:
+        self.file = file
+        self.name: str = constants["name"]
+        self.modules: Sequence[str] = constants["modules"]
+        self.dag_ids: Sequence[str] = constants["dag_ids"]
+        self.digest: str = constants["digest"]
+        self.schema: str = constants["schema"]
+        self.about: dict[str, str] = constants["about"]
+        self._manifest: bytes = constants["manifest"]
+        self._environment = environment
+        self._importer = importer
+        self._private: list[str] = []
+
+    def metadata(self) -> bytes:
+        """The manifest: UTF-8 JSON text."""
+        return self._manifest
+
+    def enter_environment(self) -> bool:
+        """Give the process its environment, if that is already where it can be used.
+
+        Costs a fat bundle a few system calls from its second start on. Returns whether the environment is there.
+        """
+        environment = self._environment
+        if not environment["digest"]:
+            _enter(environment, environment["prefix"] + "/")
+            return True
+        from os import environ
+
+        from outboard.bundle import cache
+
+        folder = cache.find(environment["digest"], environ)
+        if folder is None:
+            return False
+        self._importer.natives = {name: f"{folder}/{file}" for name, file in environment["natives"].items()}
+        _enter(environment, folder + "/")
+        environment["digest"] = ""
+        return True
+
+    def complete(self) -> None:
+        """Make everything available that the author's code may need: unpack what is not yet unpacked on this machine.
+
+        Called after the supervisor was connected, so that it can be told what goes wrong, and may take its time.
+
+        Raises:
+            BundleError: the bundle is for another kind of machine, or there is no place to unpack it.
+        """
+        environment = self._environment
+        if environment["machine"]:
+            from outboard.bundle.platform import check
+
+            check(self.name, environment["machine"], environment["glibc"])
+        if environment["digest"]:
+            folder = self._unpacked(environment["member"], environment["digest"], environment["native"])
+            _enter(environment, folder + "/")
+            environment["digest"] = ""
+        if environment["files_digest"]:
+            self._importer.folder = self._unpacked(environment["files_member"], environment["files_digest"], False)
+
+    def _unpacked(self, member: str, digest: str, native: bool) -> str:
+        from os import environ
+
+        from outboard.bundle import cache
+
+        found = cache.find(digest, environ)
+        if found is not None:
+            return found
+        from outboard.bundle.unpack import unpack
+
+        folder, is_private = unpack(
+            self._importer.open_path, member, digest, needs_execution=native, environment=environ
+        )
+        if is_private:
+            import atexit
+            import shutil
+
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
 
 class _Quitter:
@@ -132,23 +242,36 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
 
         file = getcwd() + "/" + file
     del sys.argv[0]  # "-c"
+    importer = Importer(file, payload["file"], payload["modules"], hot, payload["start"])
     # Before the finder that looks at the disk, after those for modules that are part of the interpreter.
-    sys.meta_path.insert(-1, Importer(file, payload["modules"], hot, payload["start"]))
-    prepare_environment(file, payload["environment"])
-    return Bundle(file, payload["bundle"])
+    sys.meta_path.insert(-1, importer)
+    bundle = Bundle(file, payload["bundle"], payload["environment"], importer)
+    _prepare_builtins()
+    bundle.enter_environment()
+    # Last: what is found nowhere else, for interpreters that the author's code starts, and that get this one's path.
+    # Opening the zip costs 2 ms, and nearly no task gets here.
+    sys.path += [file + folder for folder in payload["environment"]["inside"]]
+    return bundle
 
 
-def prepare_environment(file: str, environment: dict[str, Any]) -> None:
-    """Do what `site` does for a normal start, as far as a task can tell."""
+def _prepare_builtins() -> None:
+    """What `site` would have done for interactive users, and scripts have come to use."""
     import builtins
 
-    sys.prefix = sys.exec_prefix = environment["prefix"]
-    sys.path += environment["path"]
-    # Last: what is found nowhere else. Opening the zip costs 2 ms, and nearly no task gets here.
-    sys.path += [file + folder for folder in environment["inside"]]
     for name in ("exit", "quit"):
         setattr(builtins, name, _Quitter(name))
+
+
+def _enter(environment: dict[str, Any], prefix: str) -> None:
+    """Do what `site` does for a normal start in an environment, as far as a task can tell.
+
+    Args:
+        environment: its import path and start files; relative ones lie below the prefix.
+        prefix: its folder, with a slash behind it.
+    """
+    sys.prefix = sys.exec_prefix = prefix[:-1]
+    sys.path += [entry if entry.startswith("/") else prefix + entry for entry in environment["path"]]
     for folder, name in environment["start_files"]:
         from site import addpackage
 
-        addpackage(folder, name, set(sys.path))
+        addpackage(folder if folder.startswith("/") else prefix + folder, name, set(sys.path))

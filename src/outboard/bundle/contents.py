@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -21,12 +22,15 @@ __all__ = (
     "CHILD_MODULES",
     "CHILD_PACKAGES",
     "COLD_MODULES",
+    "HOT_LIBRARY",
     "PARENT_MODULES",
     "VENDOR_FOLDER",
+    "AuthorContents",
     "Module",
     "author_module",
     "child_modules",
     "lacking",
+    "library_in",
     "vendored_modules",
 )
 
@@ -34,13 +38,26 @@ CHILD_LIBRARIES = ("msgpack", "anyio", "idna", "typing_extensions")
 """What the child may import besides the standard library. Packed, as pure Python, where the environment lacks it."""
 
 CHILD_PACKAGES = ("protocol", "sdk", "comms", "runtime")
-CHILD_MODULES = ("__init__.py", "errors.py", "types.py", "bundle/__init__.py", "bundle/bootstrap.py")
-PARENT_MODULES = frozenset({"comms/in_memory.py", "comms/serving.py"})
+CHILD_MODULES = (
+    "__init__.py",
+    "errors.py",
+    "types.py",
+    "bundle/__init__.py",
+    "bundle/bootstrap.py",
+    "bundle/cache.py",
+    "bundle/nested.py",
+    "bundle/platform.py",
+    "bundle/unpack.py",
+)
+PARENT_MODULES = frozenset({"comms/descriptors.py", "comms/in_memory.py", "comms/serving.py"})
 """Which files of this package run in the child: these packages and modules, without those that are the parent's."""
 
 COLD_MODULES = frozenset(
     f"outboard.{name}"
     for name in (
+        "bundle.nested",
+        "bundle.platform",
+        "bundle.unpack",
         "protocol.serialized_dag",
         "runtime.coroutine_body",
         "runtime.dag_parser",
@@ -54,7 +71,8 @@ COLD_MODULES = frozenset(
 VENDOR_FOLDER = "_vendor"
 """Where the files of libraries are inside the bundle."""
 
-_HOT_LIBRARY = "msgpack"
+HOT_LIBRARY = "msgpack"
+"""The library that every task needs, to talk to its supervisor."""
 
 
 @attrs.frozen(kw_only=True)
@@ -68,6 +86,7 @@ class Module:
         text: its source.
         is_cold: whether a plain task does without it.
         is_ours: whether it is a part of outboard.
+        is_vendored: whether it belongs to a library that is carried because the environment lacks it.
     """
 
     name: str
@@ -76,6 +95,24 @@ class Module:
     text: bytes
     is_cold: bool = False
     is_ours: bool = False
+    is_vendored: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class AuthorContents:
+    """What of a bundle is the author's.
+
+    Attributes:
+        name: the bundle's name.
+        entry_modules: the modules to load for Dags, by the names that they are imported by.
+        modules: these and all others, the entries first.
+        data: the files that are no modules, by their paths below the author's folder.
+    """
+
+    name: str
+    entry_modules: tuple[str, ...]
+    modules: tuple[Module, ...]
+    data: dict[str, bytes] = attrs.field(factory=dict)
 
 
 def author_module(file: Path, target: Target) -> Module:
@@ -96,6 +133,13 @@ def author_module(file: Path, target: Target) -> Module:
     return Module(name=name, is_package=False, file=file.name, text=text)
 
 
+def collect(paths: Sequence[Path], includes: Sequence[Path], target: Target) -> AuthorContents:
+    """What of a bundle is the author's: one file for now. AUTHORFILES replaces this."""
+    del includes
+    module = author_module(paths[0], target)
+    return AuthorContents(name=paths[0].stem, entry_modules=(module.name,), modules=(module,))
+
+
 def child_modules() -> list[Module]:
     """The modules of outboard that run in the child."""
     root = Path(outboard.__file__).parent
@@ -112,27 +156,41 @@ def lacking(target: Target) -> tuple[str, ...]:
     return tuple(name for name in CHILD_LIBRARIES if name not in target.libraries)
 
 
-def vendored_modules(target: Target) -> list[Module]:
-    """The pure-Python modules of the libraries that the environment lacks.
+def vendored_modules(libraries: Sequence[str]) -> list[Module]:
+    """The pure-Python modules of libraries that the child needs, from outboard's own environment.
 
     Raises:
         BundleError: outboard's own environment lacks one too.
     """
     modules = []
-    for library in lacking(target):
+    for library in libraries:
         spec = importlib.util.find_spec(library)
         if spec is None or spec.origin is None:
             raise BundleError(f"{library} is missing from outboard's own environment; install outboard again")
-        origin = Path(spec.origin)
-        is_package = origin.name == "__init__.py"
-        files = sorted(origin.parent.rglob("*.py")) if is_package else [origin]
-        root = origin.parents[1] if is_package else origin.parent
-        modules += [_vendored(_module_of(file, root), is_cold=library != _HOT_LIBRARY) for file in files]
+        modules += _library(Path(spec.origin))
     return modules
 
 
-def _vendored(module: Module, *, is_cold: bool) -> Module:
-    return attrs.evolve(module, file=f"{VENDOR_FOLDER}/{module.file}", is_cold=is_cold)
+def library_in(target: Target, library: str) -> list[Module]:
+    """The pure-Python modules of a package that an environment has."""
+    for folder in target.import_path:
+        origin = Path(folder, library, "__init__.py")
+        if origin.is_file():
+            return _library(origin)
+    raise BundleError(f"{library} is missing from {target.prefix}, which was built to have it; remove that environment")
+
+
+def _library(origin: Path) -> list[Module]:
+    is_package = origin.name == "__init__.py"
+    files = sorted(origin.parent.rglob("*.py")) if is_package else [origin]
+    root = origin.parents[1] if is_package else origin.parent
+    return [_vendored(_module_of(file, root)) for file in files]
+
+
+def _vendored(module: Module) -> Module:
+    # Of msgpack, too, only what stands in for its native part is needed by few.
+    is_cold = module.name.partition(".")[0] != HOT_LIBRARY or module.name == f"{HOT_LIBRARY}.fallback"
+    return attrs.evolve(module, file=f"{VENDOR_FOLDER}/{module.file}", is_cold=is_cold, is_vendored=True)
 
 
 def _module_of(file: Path, root: Path) -> Module:

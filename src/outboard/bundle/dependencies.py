@@ -8,16 +8,15 @@ downloaded from, which may hold credentials. Must not know how the environment c
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 
 from outboard.bundle.compiler import compile_library
+from outboard.bundle.nested import compress
 from outboard.bundle.target import Target
 from outboard.errors import BundleError
 
@@ -27,9 +26,6 @@ __all__ = ("Distribution", "PackedEnvironment", "pack_environment")
 _LEFT_OUT_FILES = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
 _LEFT_OUT_FOLDERS = frozenset({"__pycache__", "bin", "include"})
 _LEFT_OUT_AT_TOP = frozenset({".lock", ".gitignore", "CACHEDIR.TAG", "pyvenv.cfg", "lib64"})
-
-# The epoch of the format: the day of packing is no part of a bundle.
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 # msgpack loads without its native part too, so that part does not tie a bundle to places where code may be executed.
 _OPTIONAL_NATIVE = re.compile(r"/msgpack/_cmsgpack\.[^/]*$")
@@ -57,6 +53,7 @@ class PackedEnvironment:
         needs_execution: whether there is native code that cannot be done without.
         glibc: the lowest version of the C library that all native code runs with, such as ``"2.17"``; empty for none.
         machine: such as ``"x86_64"``; empty where all code is pure Python.
+        start_natives: the native modules that a bundle's start loads by their place: names and paths.
     """
 
     archive: bytes
@@ -65,6 +62,7 @@ class PackedEnvironment:
     needs_execution: bool
     glibc: str
     machine: str
+    start_natives: dict[str, str]
 
 
 def pack_environment(target: Target) -> PackedEnvironment:
@@ -75,10 +73,12 @@ def pack_environment(target: Target) -> PackedEnvironment:
     """
     files = dict(_files(target.prefix))
     native = [name for name in files if _is_native(name) and not _OPTIONAL_NATIVE.search(name)]
+    accelerator = next(filter(_OPTIONAL_NATIVE.search, files), "")
     texts = {name: _read(file) for name, file in files.items()}
     sources = {name: text for name, text in texts.items() if name.endswith(".py")}
     compiled = compile_library(target.executable, sources)
-    archive = _zip({**texts, **{_cache_name(name, target): code for name, code in compiled.items()}}, files)
+    members = {**texts, **{_cache_name(name, target): code for name, code in compiled.items()}}
+    archive = compress(members, {name for name, file in files.items() if os.access(file, os.X_OK)})
     tags = [tag for name in files if name.endswith(".dist-info/WHEEL") for tag in _tags(texts[name])]
     return PackedEnvironment(
         archive=archive,
@@ -87,6 +87,7 @@ def pack_environment(target: Target) -> PackedEnvironment:
         needs_execution=bool(native),
         glibc=_glibc(tags) if native else "",
         machine=os.uname().machine if native else "",
+        start_natives={"msgpack._cmsgpack": accelerator} if accelerator else {},
     )
 
 
@@ -117,19 +118,6 @@ def _is_native(name: str) -> bool:
 def _cache_name(name: str, target: Target) -> str:
     folder, _, file = name.rpartition("/")
     return f"{folder}/__pycache__/{file[:-3]}.cpython-{target.version[0]}{target.version[1]}.pyc"
-
-
-def _zip(members: dict[str, bytes], files: dict[str, Path]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name in sorted(members):
-            info = zipfile.ZipInfo(name, _DATE)
-            executable = name in files and os.access(files[name], os.X_OK)
-            info.external_attr = (0o100755 if executable else 0o100644) << 16
-            info.create_system = 3
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, members[name])
-    return buffer.getvalue()
 
 
 # ── what the packages say about themselves ────────────────────────────────────────────────────────────────────────────

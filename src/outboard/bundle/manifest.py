@@ -14,19 +14,17 @@ import attrs
 
 from outboard.bundle.metadata import to_json
 from outboard.errors import BundleError
+from outboard.protocol.versions import DEFAULT_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ("MANIFEST_MEMBER", "MANIFEST_VERSION", "SUPERVISOR_SCHEMA_VERSION", "Manifest", "SourceFile", "metadata")
+__all__ = ("MANIFEST_MEMBER", "MANIFEST_VERSION", "Manifest", "SourceFile", "metadata")
 
 MANIFEST_MEMBER = "manifest.json"
 """The manifest's name inside the bundle's zip."""
 
 MANIFEST_VERSION = 1
-
-SUPERVISOR_SCHEMA_VERSION = "2026-06-16"
-"""The date of the message schema that a bundle speaks: the oldest one, which every Airflow from 3.3 on accepts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,9 +54,17 @@ class Manifest:
         outboard_version: the version that packed it, and that runs inside it.
         python_version: such as ``"3.11"``.
         interpreter: the absolute path of the interpreter that runs it.
-        environment: the absolute path of the environment that its dependencies are in.
-        vendored: the libraries that the environment lacked and the bundle therefore carries.
+        environment: for a thin bundle, the absolute path of the environment that its dependencies are in; else empty.
+        vendored: the libraries that are carried as pure Python because the environment lacks them, or has yet to be unpacked.
         supervisor_schema_version: the date of the message schema it speaks.
+        distributions: for a fat bundle, what it carries, each as ``name==version``.
+        environment_digest: for a fat bundle, SHA-256 over what it carries, in hexadecimal: its name in the cache.
+        files_digest: the same over the author's files, if they are to be unpacked because there is data among them.
+        data: the author's data files.
+        machine: what kind of machine its native code is for; empty if it has none.
+        glibc: the lowest version of the C library that its native code runs with; empty if that does not matter.
+        lock_digest: SHA-256 over the lock that chose the distributions, in hexadecimal; empty for none.
+        revision: of the author's sources, as their version control names it; empty if unknown.
     """
 
     name: str
@@ -70,7 +76,20 @@ class Manifest:
     interpreter: str
     environment: str
     vendored: tuple[str, ...] = ()
-    supervisor_schema_version: str = SUPERVISOR_SCHEMA_VERSION
+    supervisor_schema_version: str = DEFAULT_SCHEMA
+    distributions: tuple[str, ...] = ()
+    environment_digest: str = ""
+    files_digest: str = ""
+    data: tuple[str, ...] = ()
+    machine: str = ""
+    glibc: str = ""
+    lock_digest: str = ""
+    revision: str = ""
+
+    @property
+    def is_fat(self) -> bool:
+        """Whether it carries its dependencies."""
+        return bool(self.environment_digest)
 
     def to_json(self) -> bytes:
         """The manifest as UTF-8 JSON text: the same bytes for the same manifest."""
@@ -90,13 +109,13 @@ class Manifest:
             if version != MANIFEST_VERSION:
                 raise BundleError(f"a manifest of version {version}; this outboard reads version {MANIFEST_VERSION}")
             document["sources"] = tuple(SourceFile(**source) for source in document["sources"])
-            document["dag_ids"] = tuple(document["dag_ids"])
-            document["vendored"] = tuple(document["vendored"])
+            for field in ("dag_ids", "vendored", "distributions", "data"):
+                document[field] = tuple(document[field])
             return cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"a damaged bundle: its manifest cannot be read: {error}") from error
 
 
-def metadata(dag_ids: Sequence[str], schema_version: str = SUPERVISOR_SCHEMA_VERSION) -> bytes:
+def metadata(dag_ids: Sequence[str], schema_version: str = DEFAULT_SCHEMA) -> bytes:
     """What Airflow reads from the trailer: JSON, which is also YAML."""
     return to_json({"dags": {dag_id: {} for dag_id in dag_ids}, "sdk": {"supervisor_schema_version": schema_version}})

@@ -21,21 +21,55 @@ import attrs
 
 from outboard.bundle.archive import Archive
 from outboard.bundle.compiler import Unit, compile_units
-from outboard.bundle.contents import VENDOR_FOLDER, Module, author_module, child_modules, lacking, vendored_modules
+from outboard.bundle.contents import (
+    HOT_LIBRARY,
+    VENDOR_FOLDER,
+    AuthorContents,
+    Module,
+    child_modules,
+    lacking,
+    library_in,
+    vendored_modules,
+)
+from outboard.bundle.dependencies import PackedEnvironment
 from outboard.bundle.disk import refusal
-from outboard.bundle.entry import PORTABLE_FIRST_LINE, executable_head
+from outboard.bundle.entry import PORTABLE_FIRST_LINE, Start, executable_head, fixed_start, searching_start
 from outboard.bundle.format import compose
 from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest, SourceFile, metadata
+from outboard.bundle.nested import compress
 from outboard.bundle.target import Target
 from outboard.errors import BundleError, LoadError, UsageError
+from outboard.protocol.versions import DEFAULT_SCHEMA
 
-__all__ = ("Ask", "Draft", "check_name", "draft", "pack", "write")
+__all__ = ("ENVIRONMENT_MEMBER", "FILES_MEMBER", "Ask", "Draft", "Origin", "check_name", "draft", "pack", "write")
 
 Ask = Callable[[Path], Sequence[str]]
 """Given a bundle that runs, the ids of the Dags that it has tasks for, by asking it."""
 
+ENVIRONMENT_MEMBER = "environment.zip"
+"""The member that holds a fat bundle's dependencies."""
+
+FILES_MEMBER = "files.zip"
+"""The member that holds the author's files once more, to be unpacked, if there is data among them."""
+
 _BOOTSTRAP = "outboard.bundle.bootstrap"
 _MODE = 0o755
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where the contents of a bundle come from; it changes nothing about what they do.
+
+    Attributes:
+        revision: of the author's sources, as their version control names it; empty if unknown.
+        lock_digest: SHA-256 over the lock that chose the dependencies, in hexadecimal; empty for none.
+    """
+
+    revision: str = ""
+    lock_digest: str = ""
+
+
+_UNKNOWN = Origin()
 
 
 @attrs.frozen(kw_only=True)
@@ -43,23 +77,36 @@ class Draft:
     """All that a bundle needs except the ids of its Dags: compiled once, written as often as needed.
 
     Attributes:
+        author: what is the author's.
         target: the interpreter and environment that it will run in.
-        modules: everything that is inside.
+        modules: every module that is inside.
         codes: the marshalled code of each module, in the same order.
-        author: those modules that are the author's.
-        first_line: see `outboard.bundle.entry.executable_head`.
+        carried: the environment, if the bundle carries it (it is fat); None if it is found where it is (thin).
+        files: the author's files as an archive to unpack, if there is data among them; else empty.
+        schema: the date of the supervisor schema that it is stamped with.
+        origin: what it was packed from.
+        first_line: for a thin bundle, see `outboard.bundle.entry.fixed_start`.
     """
 
+    author: AuthorContents
     target: Target
     modules: tuple[Module, ...]
     codes: tuple[bytes, ...]
-    author: tuple[Module, ...]
+    carried: PackedEnvironment | None
+    files: bytes
+    schema: str
+    origin: Origin
     first_line: int
 
     @property
     def name(self) -> str:
-        """The bundle's name, after the author's file."""
-        return Path(self.author[0].file).stem
+        """The bundle's name, after the author's file or folder."""
+        return self.author.name
+
+    @property
+    def files_digest(self) -> str:
+        """The name of the author's unpacked files in the cache; empty if they need not be unpacked."""
+        return hashlib.sha256(self.files).hexdigest() if self.files else ""
 
     def code_of(self, name: str) -> bytes:
         """The marshalled code of one module."""
@@ -79,36 +126,63 @@ def check_name(output: Path) -> None:
         )
 
 
-def draft(file: Path, target: Target, *, first_line: int = PORTABLE_FIRST_LINE) -> Draft:
-    """Read and compile everything that goes into the bundle.
+def draft(
+    author: AuthorContents,
+    target: Target,
+    *,
+    carried: PackedEnvironment | None = None,
+    schema: str = DEFAULT_SCHEMA,
+    origin: Origin = _UNKNOWN,
+    first_line: int = PORTABLE_FIRST_LINE,
+) -> Draft:
+    """Compile everything that goes into the bundle.
 
     Args:
-        file: the author's file.
+        author: what is the author's.
         target: the interpreter and environment that it will run in.
-        first_line: see `outboard.bundle.entry.executable_head`.
+        carried: that environment, to be carried inside; None to use it where it is.
+        schema: the date of the supervisor schema to speak.
+        origin: what is known of where it all comes from.
+        first_line: for a thin bundle, see `outboard.bundle.entry.fixed_start`.
 
     Raises:
-        UsageError: the file cannot be read, or its name cannot be a module's.
-        LoadError: it has a syntax error.
+        LoadError: one of the author's files has a syntax error.
     """
-    author = (author_module(file, target),)
-    modules = (*child_modules(), *author, *vendored_modules(target))
+    # What talks to the supervisor must work before the environment is unpacked.
+    vendored = library_in(target, HOT_LIBRARY) if carried else vendored_modules(lacking(target))
+    modules = (*child_modules(), *author.modules, *vendored)
     units = [Unit(module.file, module.text, stripped=module.is_ours) for module in modules]
-    codes = compile_units(target.executable, units)
-    return Draft(target=target, modules=modules, codes=tuple(codes), author=author, first_line=first_line)
+    return Draft(
+        author=author,
+        target=target,
+        modules=modules,
+        codes=tuple(compile_units(target.executable, units)),
+        carried=carried,
+        files=compress({module.file: module.text for module in author.modules} | author.data) if author.data else b"",
+        schema=schema,
+        origin=origin,
+        first_line=first_line,
+    )
 
 
-def pack(file: Path, output: Path, target: Target, ask: Ask) -> Manifest:
-    """Write a bundle.
-
-    The bundle is first written without its Dag ids, beside the output, and asked for them.
+def pack(
+    author: AuthorContents,
+    output: Path,
+    target: Target,
+    ask: Ask,
+    *,
+    carried: PackedEnvironment | None = None,
+    schema: str = DEFAULT_SCHEMA,
+    origin: Origin = _UNKNOWN,
+) -> Manifest:
+    """Write a bundle. It is first written without its Dag ids, beside the output, and asked for them.
 
     Raises:
-        UsageError: the output's name has a dot; the file cannot be read or holds no Dag.
-        LoadError: the file has a syntax error, or `ask` found that it doesn't load.
+        UsageError: the output's name has a dot, or there is no folder for it.
+        LoadError: a file has a syntax error, holds no Dag, or `ask` found that it doesn't load.
     """
     check_name(output)
-    sketch = draft(file, target)
+    sketch = draft(author, target, carried=carried, schema=schema, origin=origin)
     if not output.parent.is_dir():
         raise UsageError(f"{output} cannot be written: there is no folder {output.parent}")
     # Beside the output: programs may be run from there, which is not sure of the system's folder for temporary files.
@@ -117,7 +191,9 @@ def pack(file: Path, output: Path, target: Target, ask: Ask) -> Manifest:
         write(sketch, probe, ())
         dag_ids = ask(probe)
     if not dag_ids:
-        raise LoadError(f"{file}: no Dag and no registered task in it, so there is nothing that a bundle could run")
+        raise LoadError(
+            f"{sketch.name}: no Dag and no registered task in it, so there is nothing that a bundle could run"
+        )
     return write(sketch, output, dag_ids)
 
 
@@ -139,41 +215,70 @@ def write(sketch: Draft, output: Path, dag_ids: Sequence[str]) -> Manifest:
 
 
 def _manifest(sketch: Draft, dag_ids: Sequence[str]) -> Manifest:
+    carried = sketch.carried
     return Manifest(
         name=sketch.name,
         digest=_digest(sketch),
         dag_ids=tuple(dag_ids),
         sources=tuple(
             SourceFile(module=module.name, file=module.file, sha256=hashlib.sha256(module.text).hexdigest())
-            for module in sketch.author
+            for module in sketch.author.modules
         ),
         outboard_version=importlib.metadata.version("outboard"),
         python_version=sketch.target.python_version,
-        interpreter=str(sketch.target.executable),
-        environment=str(sketch.target.prefix),
-        vendored=lacking(sketch.target),
+        interpreter=str(_interpreter(sketch)),
+        environment="" if carried else str(sketch.target.prefix),
+        vendored=tuple(dict.fromkeys(module.name.partition(".")[0] for module in sketch.modules if module.is_vendored)),
+        supervisor_schema_version=sketch.schema,
+        distributions=tuple(f"{each.name}=={each.version}" for each in carried.distributions) if carried else (),
+        environment_digest=carried.digest if carried else "",
+        files_digest=sketch.files_digest,
+        data=tuple(sorted(sketch.author.data)),
+        machine=carried.machine if carried else "",
+        glibc=carried.glibc if carried else "",
+        lock_digest=sketch.origin.lock_digest,
+        revision=sketch.origin.revision,
     )
+
+
+def _interpreter(sketch: Draft) -> Path:
+    """What runs the bundle where it was packed. A fat one needs no environment's link to an interpreter."""
+    return sketch.target.executable.resolve() if sketch.carried else sketch.target.executable
 
 
 def _digest(sketch: Draft) -> str:
     """One number for all that decides what the bundle does."""
     parts = [
         [(module.name, code) for module, code in zip(sketch.modules, sketch.codes, strict=True)],
+        list(sketch.author.entry_modules),
         _environment(sketch),
-        str(sketch.target.executable),
+        str(_interpreter(sketch)),
         sketch.target.tag,
+        sketch.schema,
     ]
     return hashlib.sha256(marshal.dumps(parts, 2)).hexdigest()
 
 
 def _environment(sketch: Draft) -> dict[str, Any]:
-    """What `outboard.bundle.bootstrap.prepare_environment` gets."""
+    """What `outboard.bundle.bootstrap.Bundle` makes its environment from."""
+    target, carried = sketch.target, sketch.carried
+    base = f"{target.prefix}/" if carried else ""
     return {
-        "prefix": str(sketch.target.prefix),
-        "path": list(sketch.target.import_path),
-        "start_files": list(sketch.target.start_files),
+        "prefix": "" if carried else str(target.prefix),
+        "path": [entry.removeprefix(base) for entry in target.import_path if entry.startswith(base)],
+        "start_files": [
+            (folder.removeprefix(base), name) for folder, name in target.start_files if folder.startswith(base)
+        ],
         # For interpreters that the author's code starts, and that get this one's path: multiprocessing's spawn.
-        "inside": [f"/{VENDOR_FOLDER}", ""] if lacking(sketch.target) else [""],
+        "inside": [f"/{VENDOR_FOLDER}", ""] if any(module.is_vendored for module in sketch.modules) else [""],
+        "digest": carried.digest if carried else "",
+        "member": ENVIRONMENT_MEMBER,
+        "native": carried.needs_execution if carried else False,
+        "machine": carried.machine if carried else "",
+        "glibc": carried.glibc if carried else "",
+        "natives": carried.start_natives if carried else {},
+        "files_digest": sketch.files_digest,
+        "files_member": FILES_MEMBER,
     }
 
 
@@ -203,9 +308,15 @@ def _payload(
         "environment": _environment(sketch),
         "bundle": {
             "name": manifest.name,
-            "modules": [module.name for module in sketch.author],
+            "modules": list(sketch.author.entry_modules),
             "dag_ids": list(manifest.dag_ids),
             "digest": manifest.digest,
+            "schema": manifest.supervisor_schema_version,
+            "about": {
+                "outboard": manifest.outboard_version,
+                "revision": manifest.revision,
+                "lock": manifest.lock_digest,
+            },
             "manifest": manifest.to_json(),
         },
     }
@@ -214,21 +325,25 @@ def _payload(
 def _assemble(sketch: Draft, manifest: Manifest) -> bytes:
     """The finished file. Members go into the executable region, but for the author's text: that *is* the sources."""
     code, index, hot = _code(sketch)
-    head = executable_head(
-        sketch.target.executable,
-        sketch.target.tag,
-        _payload(sketch, manifest, index, hot),
-        code,
-        first_line=sketch.first_line,
-    )
+    head = executable_head(_start(sketch), sketch.target.tag, _payload(sketch, manifest, index, hot), code)
+    authors = {module.file: module.text for module in sketch.author.modules}
     inner = {MANIFEST_MEMBER: manifest.to_json()}
-    inner |= {module.file: module.text for module in sketch.modules if module not in sketch.author}
+    inner |= {module.file: module.text for module in sketch.modules if module.file not in authors}
+    if sketch.carried:
+        inner[ENVIRONMENT_MEMBER] = sketch.carried.archive
+    if sketch.files:
+        inner[FILES_MEMBER] = sketch.files
     archive = Archive()
     executable = _lay_out(archive, inner, bytearray(head))
-    outer = {module.file: module.text for module in sketch.author}
-    whole = _lay_out(archive, outer, bytearray(executable))
+    whole = _lay_out(archive, authors, bytearray(executable))
     whole += archive.directory(len(whole))
-    return compose(bytes(executable), bytes(whole[len(executable) :]), metadata(manifest.dag_ids))
+    return compose(bytes(executable), bytes(whole[len(executable) :]), metadata(manifest.dag_ids, sketch.schema))
+
+
+def _start(sketch: Draft) -> Start:
+    if sketch.carried:
+        return searching_start(_interpreter(sketch), sketch.target.python_version, sketch.name)
+    return fixed_start(_interpreter(sketch), first_line=sketch.first_line)
 
 
 def _lay_out(archive: Archive, members: dict[str, bytes], region: bytearray) -> bytearray:

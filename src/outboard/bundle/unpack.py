@@ -12,19 +12,20 @@ import errno
 import os
 import shutil
 import tempfile
-import zipfile
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from glob import escape, glob
+from zipfile import BadZipFile
 
 from outboard.bundle import cache
+from outboard.bundle.nested import open_nested
 from outboard.errors import BundleError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ("DEFAULT_CACHE_SIZE", "SIZE_VARIABLE", "Entry", "entries", "evict", "unpack")
+__all__ = ("DEFAULT_CACHE_SIZE", "SIZE_VARIABLE", "Entry", "entries", "evict", "limit", "remove", "unpack")
 
 # Bytes that all unpacked bundles may hold together, in OUTBOARD_CACHE_SIZE; the least recently used go first.
 SIZE_VARIABLE = "OUTBOARD_CACHE_SIZE"
@@ -55,13 +56,13 @@ class Entry:
 
 
 def unpack(
-    bundle: str, prefix: str, digest: str, *, needs_execution: bool, environment: Mapping[str, str]
+    bundle: str, member: str, digest: str, *, needs_execution: bool, environment: Mapping[str, str]
 ) -> tuple[str, bool]:
-    """Unpack the members of a bundle whose names begin with a prefix.
+    """Unpack a zip that is a member of a bundle.
 
     Args:
         bundle: the file.
-        prefix: such as ``"environment/"``; it is left out of the files' names.
+        member: such as ``"environment.zip"``.
         digest: the entry's name.
         needs_execution: whether there is native code in it, which a folder mounted ``noexec`` cannot load.
         environment: where the cache may be configured.
@@ -75,28 +76,28 @@ def unpack(
     refusals = []
     for root in cache.roots(environment):
         try:
-            return _unpack_into(root, bundle, prefix, digest, needs_execution, environment), False
-        except (OSError, BundleError) as error:
+            return _unpack_into(root, bundle, member, digest, needs_execution, environment), False
+        except (OSError, BundleError, BadZipFile) as error:
             refusals.append(f"{root}: {_reason(error)}")
     try:
         folder = tempfile.mkdtemp(prefix="outboard-")
         try:
             _check_execution(folder, needs_execution)
-            _extract(bundle, prefix, folder)
+            _extract(bundle, member, folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-    except (OSError, BundleError) as error:
+    except (OSError, BundleError, BadZipFile) as error:
         refusals.append(f"a temporary folder: {_reason(error)}")
         raise BundleError(
-            f"there is no place to unpack {bundle}: {'; '.join(refusals)}; "
+            f"there is no place to unpack the bundle: {'; '.join(refusals)}; "
             f"name a folder that can be written and executed in {cache.CACHE_VARIABLE}"
         ) from None
     return folder, True
 
 
 def _unpack_into(
-    root: str, bundle: str, prefix: str, digest: str, needs_execution: bool, environment: Mapping[str, str]
+    root: str, bundle: str, member: str, digest: str, needs_execution: bool, environment: Mapping[str, str]
 ) -> str:
     parent = f"{root}/{cache.UNPACKED}"
     os.makedirs(root, 0o700, exist_ok=True)
@@ -113,7 +114,7 @@ def _unpack_into(
         _remove_remains(parent, digest)
         temporary = tempfile.mkdtemp(prefix=f".{digest}-", dir=parent)
         try:
-            _extract(bundle, prefix, temporary)
+            _extract(bundle, member, temporary)
             os.rename(temporary, f"{parent}/{digest}")
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -149,23 +150,21 @@ def _remove_remains(parent: str, digest: str) -> None:
             shutil.rmtree(f"{parent}/{name}", ignore_errors=True)
 
 
-def _extract(bundle: str, prefix: str, folder: str) -> None:
+def _extract(bundle: str, member: str, folder: str) -> None:
     made = set()
-    with zipfile.ZipFile(bundle) as archive:
-        for member in archive.infolist():
-            if not member.filename.startswith(prefix):
-                continue
-            name = member.filename[len(prefix) :]
+    with open_nested(bundle, member) as archive:
+        for file in archive.infolist():
+            name = file.filename
             if name.startswith("/") or ".." in name.split("/"):
-                raise BundleError(f"the bundle is damaged: it holds a file called {member.filename!r}")
+                raise BundleError(f"the bundle is damaged: it holds a file called {name!r}")
             target = f"{folder}/{name}"
             parent = os.path.dirname(target)
             if parent not in made:
                 os.makedirs(parent, 0o755, exist_ok=True)
                 made.add(parent)
-            mode = 0o755 if member.external_attr >> 16 & 0o100 else 0o644
+            mode = 0o755 if file.external_attr >> 16 & 0o100 else 0o644
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            with archive.open(member) as source, open(os.open(target, flags, mode), "wb") as output:
+            with archive.open(file) as source, open(os.open(target, flags, mode), "wb") as output:
                 shutil.copyfileobj(source, output, 1024 * 1024)
     os.chmod(folder, 0o755)
 
@@ -207,13 +206,14 @@ def evict(root: str, size: int) -> list[Entry]:
     for entry in present:
         if total <= size:
             break
-        if _remove(entry):
+        if remove(entry):
             total -= entry.size
             removed.append(entry)
     return removed
 
 
-def _remove(entry: Entry) -> bool:
+def remove(entry: Entry) -> bool:
+    """Remove an entry, unless a running task uses it. Returns whether that was done."""
     try:
         descriptor = os.open(entry.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except FileNotFoundError:

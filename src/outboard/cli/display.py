@@ -38,6 +38,9 @@ _LEVEL_STYLES = {"debug": "dim", "warning": "yellow", "error": "red", "critical"
 # What a task printed is shown as it is; the level of a stream is no judgement.
 _OUTPUT_LOGGERS = frozenset({"task.stdout", "task.stderr", "task.output"})
 
+# What the runtime says of each task is for logs that are kept: which code ran, and what it took.
+_RUNTIME_LOGGER = "outboard"
+
 _REFRESHES_PER_SECOND = 8
 
 
@@ -60,21 +63,24 @@ class Display(AbstractContextManager["Display"], Protocol):
         """The last error that a task logged, in one line; empty if there was none."""
 
 
-def display_on(console: Console, source: Path) -> Display:
+def display_on(console: Console, source: Path, *, verbose: bool = False) -> Display:
     """The kind of display that a console can show.
 
     Args:
         console: on stderr.
         source: the author's file, for the lines of tracebacks.
+        verbose: whether to show what the runtime says of itself, too.
     """
-    return LiveDisplay(console, source) if console.is_terminal else PlainDisplay(console, source)
+    kind = LiveDisplay if console.is_terminal else PlainDisplay
+    return kind(console, source, verbose=verbose)
 
 
 class PlainDisplay:
     """Lines, in the order of events, for files and pipes."""
 
-    def __init__(self, console: Console, source: Path) -> None:
+    def __init__(self, console: Console, source: Path, *, verbose: bool = False) -> None:
         self._console = console
+        self._verbose = verbose
         self._source = source.absolute()
         self._width = 0
         self._errors: dict[str, str] = {}
@@ -106,6 +112,8 @@ class PlainDisplay:
 
     def write(self, task: TaskKey, record: LogRecord) -> None:
         """Show one log record of a task, line by line."""
+        if not self._verbose and record.get("logger") == _RUNTIME_LOGGER and record.get("level") == "info":
+            return
         error = _error_line(record)
         if error:
             self._errors[task.task_id] = error
@@ -126,8 +134,8 @@ class PlainDisplay:
 class LiveDisplay(PlainDisplay):
     """The same lines, and below them all tasks, those that run among them marked."""
 
-    def __init__(self, console: Console, source: Path) -> None:
-        super().__init__(console, source)
+    def __init__(self, console: Console, source: Path, *, verbose: bool = False) -> None:
+        super().__init__(console, source, verbose=verbose)
         self._states: dict[str, str] = {}
         self._spinner = Spinner("dots")
         self._live = Live(

@@ -28,4 +28,4 @@ def pack(file: Path, output: Path, environment: Path) -> Manifest:
 
         return anyio.run(asking)
 
-    return packer.pack(file, output, found, dag_ids_of)
+    return packer.pack(contents.collect([file], [], found), output, found, dag_ids_of)

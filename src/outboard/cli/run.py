@@ -65,7 +65,7 @@ def run(request: Request) -> int:
         OutboardError: there was no run, because of the input or the environment.
     """
     errors_console = Console(stderr=True, highlight=False)
-    display = display_on(errors_console, request.file)
+    display = display_on(errors_console, request.file, verbose=request.verbose)
     _log_to(display, verbose=request.verbose)
     try:
         report = _report(request, display)
@@ -108,7 +108,8 @@ def _bundle(file: Path, cache: Path, folder: Path, display: Display) -> Path:
     """Pack the file for its own environment."""
     home = _environment(file, cache, display)
     found = target.inspect(home, libraries=contents.CHILD_LIBRARIES)
-    sketch = packer.draft(file, found, first_line=first_line_here())
+    author = contents.collect([file], [], found)
+    sketch = packer.draft(author, found, first_line=first_line_here())
     bundle = folder / sketch.name
     # Without Dag ids: they are for whoever looks for a bundle by them, and this one is known by its path.
     packer.write(sketch, bundle, ())

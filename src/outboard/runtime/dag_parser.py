@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from outboard.errors import BundleError
 from outboard.protocol import messages as m
 from outboard.runtime import author_file
 from outboard.runtime.dag_serde import serialize_dag
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from outboard.protocol.messages import DagFileParseRequest, DagFileParsingResult
     from outboard.runtime.author_file import AuthorError
     from outboard.runtime.logs import Logs
+    from outboard.runtime.server import Bundle
     from outboard.sdk.dag import DAG
     from outboard.sdk.registry import Declarations
 
@@ -29,7 +31,7 @@ __all__ = ("HANDLERS_LOGGER", "parse", "run")
 HANDLERS_LOGGER = "outboard.handlers"
 
 
-def run(request: DagFileParseRequest, modules: Sequence[str], channel: Channel, logs: Logs) -> DagFileParsingResult:
+def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Logs) -> DagFileParsingResult:
     """Load the author's modules and answer. They may ask for variables and connections meanwhile.
 
     No released message can say which handlers of stub tasks a bundle has. So that goes out before the answer as a log
@@ -37,14 +39,20 @@ def run(request: DagFileParseRequest, modules: Sequence[str], channel: Channel, 
 
     Args:
         request: the greeting.
-        modules: the author's modules, importable by these names.
+        bundle: whose Dags they are.
         channel: to the supervisor.
         logs: where the handlers are named.
     """
     from outboard.runtime.client import ChannelClient
 
     use(ChannelClient(channel))
-    loaded, failed = author_file.load_each(modules)
+    try:
+        bundle.complete()
+    except BundleError as error:
+        return m.DagFileParsingResult(
+            fileloc=request.file, serialized_dags=[], import_errors={_relative(request): str(error)}
+        )
+    loaded, failed = author_file.load_each(bundle.modules)
     handlers: dict[str, list[str]] = {}
     for declarations in loaded:
         for handler in declarations.handlers:

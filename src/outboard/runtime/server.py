@@ -25,7 +25,7 @@ from outboard.comms.channel import Channel
 from outboard.comms.log_channel import LogChannel, line_sink
 from outboard.errors import ForkedProcessError, PeerLostError, RemoteProtocolError, ServerError, UsageError
 from outboard.protocol import messages
-from outboard.runtime import invocation
+from outboard.runtime import invocation, task_records
 from outboard.runtime.environment import drop_secrets
 from outboard.runtime.leaving import leave
 from outboard.runtime.logs import RUNTIME_LOGGER, Logs
@@ -34,7 +34,7 @@ from outboard.sdk.exceptions import AirflowTaskTerminated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn, Protocol
 
     from outboard.protocol.messages import Message
@@ -48,9 +48,14 @@ if TYPE_CHECKING:
         modules: Sequence[str]
         dag_ids: Sequence[str]
         digest: str
+        schema: str
+        about: Mapping[str, str]
 
         def metadata(self) -> bytes:
             """The manifest: UTF-8 JSON text."""
+
+        def complete(self) -> None:
+            """Make everything available that the author's code may need."""
 
 
 __all__ = ("EXIT_INTERNAL", "EXIT_PROTOCOL", "EXIT_REFUSED", "EXIT_USAGE", "main")
@@ -87,7 +92,7 @@ def _serve(asked: Invocation, bundle: Bundle) -> int:
     if withheld:
         logs.emit("debug", f"withheld from the task, being the worker's own secrets: {', '.join(withheld)}")
     try:
-        channel, sink, line = _connect(asked)
+        channel, sink, line = _connect(asked, bundle.schema)
     except OSError as error:
         log_channel.give_up()
         where = "the supervisor" if asked.comm is None else f"the supervisor at {asked.comm[0]}:{asked.comm[1]}"
@@ -119,18 +124,18 @@ def _serve(asked: Invocation, bundle: Bundle) -> int:
         logs.flush()
 
 
-def _connect(asked: Invocation) -> tuple[Channel, Callable[[dict[str, object]], None] | None, int]:
+def _connect(asked: Invocation, schema: str) -> tuple[Channel, Callable[[dict[str, object]], None] | None, int]:
     """The channel, the sink for log lines (None: among the frames) and the descriptor that tells of the supervisor's end."""
     if asked.comm is None or asked.logs is None:
         reading, writing = stdio.claim()
-        return Channel(reading, writing), None, lifeline(writing)
+        return Channel(reading, writing, schema=schema), None, lifeline(writing)
     from outboard.comms import sockets  # tasks under stdio need none
 
     stdio.read_nothing()
     # The records' socket first: whatever goes wrong with the other one can then be told.
     lines = sockets.dial(asked.logs)
     frames = sockets.dial(asked.comm)
-    channel = Channel(frames, frames)
+    channel = Channel(frames, frames, schema=schema)
     return channel, line_sink(lines, channel.interrupts), lines
 
 
@@ -151,13 +156,18 @@ def _exchange(bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) ->
 
 def _dispatch(greeting: Message, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> Message:
     # Imported here: a task does not need the parser, and a parse does not need the runner.
-    if type(greeting).__name__ == messages.PARSE_GREETING:
+    if isinstance(greeting, messages.DagFileParseRequest):
         from outboard.runtime import dag_parser
 
-        return dag_parser.run(greeting, bundle.modules, channel, logs)  # type: ignore[arg-type]
+        return dag_parser.run(greeting, bundle, channel, logs)
     from outboard.runtime import task_runner
 
-    return task_runner.run(greeting, bundle.modules, channel, logs, signals)  # type: ignore[arg-type]
+    assert isinstance(greeting, messages.StartupDetails)
+    logs.emit("info", "the task starts", extra=task_records.beginning(bundle))
+    report = task_runner.run(greeting, bundle, channel, logs, signals)
+    logs.flush()
+    logs.emit("info", "the task ends", extra=task_records.end(channel))
+    return report
 
 
 # ── saying what this file is ──────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ so that a success that was reported has its XComs stored.
 
 from __future__ import annotations
 
-from outboard.errors import LoadError, SerializationError
+from outboard.errors import BundleError, LoadError, SerializationError
 from outboard.runtime import author_file, outcome
 from outboard.runtime.client import ChannelClient
 from outboard.runtime.logs import message_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from outboard.comms.channel import Channel
     from outboard.protocol.messages import Message, StartupDetails
     from outboard.runtime.logs import Logs
+    from outboard.runtime.server import Bundle
     from outboard.runtime.signals import Signals
     from outboard.sdk.context import Context
     from outboard.sdk.registry import Declarations
@@ -34,12 +35,12 @@ RETURN_KEY = "return_value"
 TASK_LOGGER = "task"
 
 
-def run(details: StartupDetails, modules: Sequence[str], channel: Channel, logs: Logs, signals: Signals) -> Message:
+def run(details: StartupDetails, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> Message:
     """Run one task to its end, whatever that is.
 
     Args:
         details: the greeting.
-        modules: the author's modules, importable by these names.
+        bundle: whose task it is.
         channel: to the supervisor.
         logs: where the task's words go.
         signals: how a SIGTERM reaches a coroutine.
@@ -48,7 +49,7 @@ def run(details: StartupDetails, modules: Sequence[str], channel: Channel, logs:
         The terminal message. What was raised has been logged.
     """
     try:
-        return _run(details, modules, channel, logs, signals)
+        return _run(details, bundle, channel, logs, signals)
     except BaseException as error:  # every end of the body is an outcome, SystemExit too
         try:  # noqa: SIM105  # contextlib is not the child's to load
             _explain(error, logs)
@@ -57,11 +58,12 @@ def run(details: StartupDetails, modules: Sequence[str], channel: Channel, logs:
         return outcome.failed(error, should_retry=details.ti_context.should_retry)
 
 
-def _run(details: StartupDetails, modules: Sequence[str], channel: Channel, logs: Logs, signals: Signals) -> Message:
+def _run(details: StartupDetails, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> Message:
     ti = details.ti
     client = ChannelClient(channel)
     use(client)
-    definition = _find(author_file.load(modules), ti.dag_id, ti.task_id)
+    bundle.complete()
+    definition = _find(author_file.load(bundle.modules), ti.dag_id, ti.task_id)
     if definition is None:
         logs.emit("error", f"the bundle has no task {ti.task_id!r} of Dag {ti.dag_id!r}")
         return outcome.removed()
@@ -117,6 +119,8 @@ def _explain(error: BaseException, logs: Logs) -> None:
         logs.emit("info", f"skipped: {said}" if said else "skipped", TASK_LOGGER)
     elif isinstance(error, AirflowTaskTerminated):
         logs.emit("error", f"terminated: {message_of(error)}", TASK_LOGGER)
+    elif isinstance(error, BundleError):
+        logs.emit("error", str(error), TASK_LOGGER)
     elif isinstance(error, LoadError):
         logs.exception(str(error), error, TASK_LOGGER)
     elif isinstance(error, SerializationError):
