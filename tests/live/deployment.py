@@ -97,7 +97,9 @@ class Deployment:
 
 
 @contextmanager
-def started_deployment(python: Path, version: str, home: Path, dags: Path, executables: Path) -> Iterator[Deployment]:
+def started_deployment(
+    python: Path, version: str, home: Path, dags: Path, executables: Path, own: Mapping[str, Mapping[str, str]]
+) -> Iterator[Deployment]:
     """Start everything, and end all of it.
 
     Args:
@@ -106,6 +108,7 @@ def started_deployment(python: Path, version: str, home: Path, dags: Path, execu
         home: an empty folder for all that Airflow keeps.
         dags: the folder of the Dags.
         executables: the folder of the bundles; what is put there later is found too.
+        own: variables that only one component has, by its name: ``scheduler`` (whose children are the workers) and so on.
     """
     api_port, *log_ports = _free_ports(3)
     address = f"http://{HOST}:{api_port}"
@@ -121,7 +124,8 @@ def started_deployment(python: Path, version: str, home: Path, dags: Path, execu
     try:
         _migrate([*airflow, "db", "migrate"], environment, home)
         for name, options in commands.items():
-            components[name] = _start([*airflow, name, *options], environment, home / f"{name}.log")
+            settled = {**environment, **own.get(name, {})}
+            components[name] = _start([*airflow, name, *options], settled, home / f"{name}.log")
         yield Deployment(address=address, home=home, components=components)
     finally:
         for process in components.values():

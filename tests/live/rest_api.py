@@ -52,6 +52,11 @@ class RestApi:
             f"the Dag {dag_id!r}", lambda: self._find(f"/api/v2/dags/{dag_id}"), seconds=PARSE_SECONDS
         )
 
+    def asset_events(self, name: str) -> int:
+        """How many events of this asset there were."""
+        events = self.get("/api/v2/assets/events?limit=100")["asset_events"]
+        return sum(event["name"] == name for event in events)
+
     def import_errors(self) -> list[str]:
         """The stack traces of all Dag files that cannot be imported."""
         return [each["stack_trace"] for each in self.get("/api/v2/importErrors")["import_errors"]]

@@ -191,3 +191,44 @@ def test_a_connections_password_is_in_no_log(run: DagRun) -> None:
     assert "s3cret-tide" not in str(
         [run.log(task_id).records for task_id in run.tasks if run.tasks[task_id]["try_number"]]
     )
+
+
+# ── what only a native task gets ──────────────────────────────────────────────────────────────────────────────────
+#
+# docs/how-to/what-a-bundle-does-not-get.md says so. Where one of these fails, a bundle has come to get it: say that there.
+
+
+@pytest.fixture(scope="module")
+def errand(api: RestApi, deployed_dags: Path) -> DagRun:
+    """A run in which each thing is asked for by a native task and by a handler."""
+    for name in ("beside_the_dag.py", "errand_dag.py"):
+        shutil.copy(DEPLOYED / name, deployed_dags)
+    api.wait_for_dag("errand")
+    return api.run("errand", RUN_SECONDS)
+
+
+def test_a_bundle_finds_what_is_in_it_and_none_of_the_workers_modules(errand: DagRun) -> None:
+    assert errand.xcom("natively_finds")["modules"] == ["airflow", "library_of_the_worker", "beside_the_dag"]
+    assert errand.xcom("finds")["modules"] == []
+
+
+def test_a_variable_in_the_servers_environment_is_for_all_and_one_in_the_workers_for_native_tasks(
+    errand: DagRun,
+) -> None:
+    assert errand.xcom("natively_finds")["variables"] == ["of_the_worker", "of_the_server"]
+    assert errand.xcom("finds")["variables"] == ["of_the_server"]
+
+
+def test_nobody_enforces_the_execution_timeout_of_a_stub_task(errand: DagRun) -> None:
+    assert (errand.states["natively_overruns"], errand.states["overruns"]) == ("failed", "success")
+
+
+def test_nobody_calls_the_callbacks_of_a_stub_task(api: RestApi, errand: DagRun) -> None:
+    assert (errand.states["natively_fails"], errand.states["fails"]) == ("failed", "failed")
+    assert api.variable("called_back_by_natively_fails") == "yes"
+    assert api.variable("called_back_by_fails") is None
+
+
+def test_the_outlets_of_a_stub_task_have_no_events(api: RestApi, errand: DagRun) -> None:
+    assert (errand.states["natively_delivers"], errand.states["delivers"]) == ("success", "success")
+    assert (api.asset_events("delivered_natively"), api.asset_events("delivered")) == (1, 0)

@@ -1,0 +1,1 @@
+"""A module that lies beside a native task's file."""

@@ -1,0 +1,1 @@
+"""A module that the workers' Python finds, and a bundle's does not."""
