@@ -345,11 +345,11 @@ ROOT = ["/srv/bundles"]
         ("3.3", {"sdk__coordinators": ""}, "coordinators", "no coordinator is configured"),
         ("3.3", {"sdk__coordinators": {"outboard": {}}}, "coordinators", "it has no classpath"),
         ("3.3", {"sdk__coordinators": {"outboard": "x"}}, "coordinators", "it has no classpath"),
-        ("3.3", {"sdk__queue_to_coordinator": "x"}, "queue_to_coordinator", "it is not JSON"),
+        ("3.3", {"sdk__queue_to_coordinator": "x"}, "routes", "it is not JSON"),
         (
             "3.3",
             {"sdk__queue_to_coordinator": {"native": "go"}},
-            "queue_to_coordinator",
+            "routes",
             "'go', which is no coordinator",
         ),
         ("3.3", {"sdk__queue_to_coordinator": {}}, "queue-not-routed", "no queue is routed to it"),

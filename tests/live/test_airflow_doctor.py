@@ -132,7 +132,7 @@ BROKEN_SETTINGS: list[tuple[dict[str, str], str, str | None]] = [
     ({"AIRFLOW__SDK__COORDINATORS": "{"}, "coordinators", "AirflowConfigException"),
     ({"AIRFLOW__SDK__COORDINATORS": "[]"}, "coordinators", "AttributeError"),
     ({"AIRFLOW__SDK__COORDINATORS": '{"outboard": {}}'}, "coordinators", "ValidationError"),
-    ({"AIRFLOW__SDK__QUEUE_TO_COORDINATOR": '{"native": "go"}'}, "queue_to_coordinator", "ValueError"),
+    ({"AIRFLOW__SDK__QUEUE_TO_COORDINATOR": '{"native": "go"}'}, "routes", "ValueError"),
     ({"AIRFLOW__SDK__QUEUE_TO_COORDINATOR": '{"other": "outboard"}'}, "queue-not-routed", None),
     (coordinator(COORDINATOR_CLASS[:-1]), "classpath", "InvalidCoordinatorError: Cannot import coordinator"),
     (coordinator(timeout=5), "kwargs", "InvalidCoordinatorError: Cannot instantiate coordinator"),

@@ -82,7 +82,7 @@ def read_coordination(configuration: Configuration, airflow: str) -> Coordinatio
     where = configuration.where("sdk", "coordinators")
     findings: list[Finding] = []
     try:
-        specs = _mapping(configuration, "coordinators")
+        specs = _mapping(configuration, "coordinators", "coordinators")
     except _Mistake as mistake:
         return Coordination(is_configured=True, findings=(_finding(where, mistake),))
     if not specs:
@@ -107,25 +107,25 @@ def _finding(where: str, mistake: _Mistake) -> Finding:
     return Finding(code=code, where=where, what=what, remedy=remedy)
 
 
-def _mapping(configuration: Configuration, key: str) -> dict[str, Any]:
+def _mapping(configuration: Configuration, key: str, code: str) -> dict[str, Any]:
     try:
         found = configuration.get_json("sdk", key)
     except ValueError as error:
-        raise _Mistake(key, f"{error}, and no task runs") from error
+        raise _Mistake(code, f"{error}, and no task runs") from error
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise _Mistake(key, f"it is a JSON {type(found).__name__} and not an object, and no task runs")
+        raise _Mistake(code, f"it is a JSON {type(found).__name__} and not an object, and no task runs")
     return found
 
 
 def _routes(configuration: Configuration, specs: Mapping[str, Any]) -> dict[str, str]:
-    routes = _mapping(configuration, "queue_to_coordinator")
+    routes = _mapping(configuration, "queue_to_coordinator", "routes")
     for queue, name in routes.items():
         if name not in specs:
             known = ", ".join(map(repr, specs))
             raise _Mistake(
-                "queue_to_coordinator",
+                "routes",
                 f"it routes the queue {queue!r} to {name!r}, which is no coordinator, and no task of any queue runs",
                 f"route it to one of these: {known}",
             )
