@@ -676,18 +676,23 @@ from outboard.errors import BundleError
 
 disk, old, new = map(Path, sys.argv[1:])
 size = old.stat().st_size
-subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size * 5 // 2}", "none", disk], check=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size * 7 // 2}", "none", disk], check=True)
 root = disk / "bundles"
 root.mkdir()
 deploy(old, root)
 filler = disk / "filler"
-try:
-    with open(filler, "wb") as stream:
-        while True:
-            stream.write(bytes(4096))
-            stream.flush()
-except OSError:
-    pass
+
+def fill():
+    journal = disk / ".bundles.outboard-history" / "journal.jsonl"
+    journal.write_text(journal.read_text() + "\\n" * (-journal.stat().st_size % 4096))
+    try:
+        with open(filler, "wb", buffering=0) as stream:
+            while True:
+                stream.write(bytes(4096))
+    except OSError:
+        pass
+
+fill()
 try:
     deploy(new, root)
 except BundleError as error:
@@ -698,17 +703,26 @@ assert len(history(root).entries) == 1
 assert list((disk / ".bundles.outboard-history" / "staging").iterdir()) == []
 filler.unlink()
 assert deploy(new, root).changed
+fill()
+change = rollback(root, "weather")
+assert reader.verify(root / "weather").sha256 == reader.sha256_of(old)
+print(*change.notes)
+filler.unlink()
+deploy(new, root)
+assert [entry.action for entry in history(root).entries] == ["deploy", "deploy", "found", "deploy"]
 """
 
 
-def test_on_a_full_disk_the_old_version_stays_and_the_error_says_why(packed: list[Path], tmp_path: Path) -> None:
+def test_on_a_full_disk_the_old_version_stays_and_a_rollback_still_works(packed: list[Path], tmp_path: Path) -> None:
     probe = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", tmp_path]
     if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("this machine lets nobody but its administrator mount a small disk")
     command = ["unshare", "-rm", sys.executable, "-c", ON_A_SMALL_DISK, tmp_path, packed[0], packed[1]]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PROCESS_SECONDS, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{tmp_path}/bundles/weather was not changed: the disk is full (")
+    refusal, note = done.stdout.splitlines()
+    assert refusal.startswith(f"{tmp_path}/bundles/weather was not changed: the disk is full (")
+    assert note == "the rollback could not be written down: No space left on device"
 
 
 def test_a_store_in_another_file_system_is_refused(packed: list[Path], tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def test_what_is_not_kept_is_passed_over() -> None:
 
 def test_what_somebody_else_put_there_counts_and_a_file_that_is_gone_does_not() -> None:
     assert back("A", "?X", "B", kept="AX") == "X"
+    assert back("A", "B", "?B", "C", kept="AB") == "B"
+    assert back("A", "B", "?A", kept="B") is None
     assert back("A", "B", "?", kept="A") == "A"
     assert back("A", "B", "?", kept="AB") == "B"
 

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -119,7 +119,7 @@ def deploy(bundle: Path, root: Path, *, keep: int = DEFAULT_KEEP, store: Path | 
         notes = place.refuse_taken(version.dag_ids)
         if live == version and os.access(place.path, os.X_OK):
             return Change(path=place.path, version=version, replaced=live, changed=False, notes=tuple(notes))
-        place.replace(live, bundle, version, DEPLOYED)
+        place.deploy(live, bundle, version)
         notes += [*reader.warnings_here(sound), *_lost(live, version), *place.prune(version, keep)]
         return Change(path=place.path, version=version, replaced=live, changed=True, notes=tuple(notes))
 
@@ -152,7 +152,7 @@ def rollback(root: Path, name: str, *, to: str | None = None, store: Path | None
             raise DamagedBundleError(str(kept), "whole file", problem, "roll back to another version with --to")
         version = _version_of(sound)
         notes = place.refuse_taken(version.dag_ids)
-        place.replace(live, kept, version, ROLLED_BACK)
+        notes += place.bring_back(live, kept, version)
         notes += [*reader.warnings_here(attrs.evolve(sound, path=place.path)), *_lost(live, version)]
         return Change(path=place.path, version=version, replaced=live, changed=True, notes=tuple(notes))
 
@@ -229,12 +229,10 @@ class _Place:
         """Write down what somebody did to the file without us, or what a deployment that died did."""
         entries = self.entries()
         known = entries[-1].sha256 if entries else None
-        if known == (live.sha256 if live else None):
-            return
-        try:
-            self.store.journal.append(self._entry(FOUND, live, known))
-        except OSError as error:
-            raise self._unchanged(error) from error
+        if known != (live.sha256 if live else None):
+            # If the disk is full, it is noticed again next time; whether that stops anything is decided where files change.
+            with contextlib.suppress(OSError):
+                self.store.journal.append(self._entry(FOUND, live, known))
 
     def refuse_taken(self, dag_ids: Sequence[str]) -> list[str]:
         """Make sure that nobody else has one of these Dags; what could not be compared is told."""
@@ -253,25 +251,51 @@ class _Place:
                 )
         return notes
 
-    def replace(self, live: Version | None, source: Path, version: Version, action: str) -> None:
-        """Swap the files: the present one is kept, the other takes its place.
+    def deploy(self, live: Version | None, source: Path, version: Version) -> None:
+        """Put a copy of a bundle in place, written down and with the present one kept.
 
         Raises:
             BundleError: it did not work, and nothing has changed.
         """
-        undo = contextlib.ExitStack()
-        try:
-            staged = self.store.stage(source, version.sha256) if action == DEPLOYED else source
-            kept = self.store.keep(self.path, live.sha256) if live and live != version else None
-            if kept is not None:
-                undo.callback(kept.unlink)
-            size = self.store.journal.append(self._entry(action, version, live.sha256 if live else None))
+        with self._all_or_nothing() as undo:
+            staged = self.store.stage(source, version.sha256)
+            self._keep(live, version, undo)
+            size = self.store.journal.append(self._entry(DEPLOYED, version, live.sha256 if live else None))
             undo.callback(self.store.journal.cut, size)
             self.store.put_in_place(staged, self.path)
+
+    def bring_back(self, live: Version | None, kept: Path, version: Version) -> list[str]:
+        """Put a kept version in place, the present one being kept; return what went wrong without stopping it.
+
+        Raises:
+            BundleError: it did not work, and nothing has changed.
+        """
+        with self._all_or_nothing() as undo:
+            self._keep(live, version, undo)
+            self.store.put_in_place(kept, self.path)
+        try:
+            self.store.journal.append(self._entry(ROLLED_BACK, version, live.sha256 if live else None))
+        except OSError as error:
+            # Somebody is in a hurry: the next deployment will write down that it found the file.
+            return [f"the rollback could not be written down: {error.strerror or error}"]
+        return []
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[contextlib.ExitStack]:
+        undo = contextlib.ExitStack()
+        try:
+            yield undo
         except OSError as error:
             with contextlib.suppress(OSError):
                 undo.close()
-            raise self._unchanged(error) from error
+            reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
+            folder = error.filename or self.store.folder
+            raise BundleError(f"{self.path} was not changed: {reason} ({folder})") from error
+
+    def _keep(self, live: Version | None, version: Version, undo: contextlib.ExitStack) -> None:
+        kept = self.store.keep(self.path, live.sha256) if live and live != version else None
+        if kept is not None:
+            undo.callback(kept.unlink)
 
     def earlier(self, live: Version | None) -> str:
         """The version to go back to."""
@@ -308,7 +332,7 @@ class _Place:
         latest = version_choice.latest_first(self.entries(), self.store.kept(self.name))
         earlier = [sha256 for sha256 in latest if sha256 != version.sha256]
         try:
-            self.store.prune(self.name, sparing={version.sha256, *earlier[:keep]})
+            self.store.prune(self.name, sparing=set(earlier[:keep]))
         except OSError as error:
             return [f"old versions of {self.name} could not be removed: {error.strerror or error}"]
         return []
@@ -328,10 +352,6 @@ class _Place:
             dag_ids=version.dag_ids if version else (),
             replaced=replaced,
         )
-
-    def _unchanged(self, error: OSError) -> BundleError:
-        reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
-        return BundleError(f"{self.path} was not changed: {reason} ({error.filename or self.store.folder})")
 
 
 def _version_of(sound: reader.BundleFile) -> Version:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from outboard.bundle.journal import ROLLED_BACK, Entry
+from outboard.bundle.journal import FOUND, ROLLED_BACK, Entry
 
 __all__ = ("digests", "earlier", "latest_first", "matching")
 
@@ -15,7 +15,8 @@ __all__ = ("digests", "earlier", "latest_first", "matching")
 def earlier(entries: Sequence[Entry], kept: Collection[str], present: str | None) -> str | None:
     """The version that the present one was deployed over; where it is not kept, the next older one; or None.
 
-    A rollback goes back along that line, so that two of them go back twice, rather than to where the first came from.
+    A rollback goes back along that line, so that two of them go back twice, rather than to where the first came from. An
+    earlier version that was found in place was brought back by somebody too.
 
     Args:
         entries: the bundle's, oldest first.
@@ -26,7 +27,7 @@ def earlier(entries: Sequence[Entry], kept: Collection[str], present: str | None
     for entry in entries:
         if entry.sha256 is None:
             continue
-        if entry.action == ROLLED_BACK and entry.sha256 in line:
+        if entry.action in (ROLLED_BACK, FOUND) and entry.sha256 in line:
             del line[len(line) - line[::-1].index(entry.sha256) :]
         elif line[-1:] != [entry.sha256]:
             line.append(entry.sha256)
