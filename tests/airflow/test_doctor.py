@@ -17,9 +17,11 @@ from outboard.airflow.configuration import Configuration
 from outboard.airflow.doctor import Diagnosis, Question, diagnose
 from outboard.airflow.settings import COORDINATOR_CLASS, Deployment, options
 from outboard.airflow.worker import worker
+from outboard.bundle.entry import searching_start
 from outboard.bundle.format import compose
 from outboard.errors import UsageError
 from tests.airflow.breaking import DAGS, for_an_older_python, pack, with_a_changed_byte, without_its_directory
+from tests.bundle.test_reader import sealed
 
 if TYPE_CHECKING:
     from tests.airflow.conftest import Put
@@ -223,6 +225,18 @@ def test_an_interpreter_of_another_version_is_named_by_the_bundle(put: Put, root
     problem = problem_of(ask(root))
     assert problem.code == "interpreter"
     assert "it says: this bundle was packed for Python" in problem.what
+
+
+def test_a_bundle_that_finds_no_interpreter_says_where_it_looked(root: Path) -> None:
+    """With the variables of Airflow, not with those of the command."""
+    start = searching_start(Path("/nowhere/python"), "9.9", "small")(0)
+    sealed(root / "small", head=start + b"# outboard.bundle.bootstrap\n")
+    problem = problem_of(ask(root))
+    assert problem.code == "interpreter"
+    assert "it says: small: this bundle needs Python 9.9; looked for it at /nowhere/python" in problem.what
+    named = configured(root)
+    named.environment["OUTBOARD_PYTHON"] = "/elsewhere/python"
+    assert "looked for it at /elsewhere/python" in problem_of(ask(root, configuration=named)).what
 
 
 def test_damage_that_airflow_does_not_notice_is_named(put: Put, root: Path) -> None:

@@ -18,6 +18,7 @@ from outboard.airflow.finding import Finding
 from outboard.airflow.lookup import PassedOver, read_metadata
 from outboard.airflow.worker import Worker
 from outboard.bundle import reader
+from outboard.bundle.entry import PYTHON_VARIABLE
 from outboard.bundle.format import MAGIC
 from outboard.errors import DamagedBundleError
 from outboard.protocol.versions import AIRFLOW
@@ -126,13 +127,16 @@ def _name_problem(path: Path, airflow: str) -> Finding | None:
 # ── starting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def start_problem(bundle: FoundBundle, timeout: float, worker: Worker) -> Finding | None:
+def start_problem(
+    bundle: FoundBundle, timeout: float, worker: Worker, environment: Mapping[str, str]
+) -> Finding | None:
     """What keeps a bundle from starting, or is about to. No code of the author's runs.
 
     Args:
         bundle: a bundle that was found.
         timeout: seconds that Airflow gives it to connect.
         worker: whoever starts it.
+        environment: the variables that it is started with.
     """
     program = _program(bundle.path)
     problem = None if program is None else _program_problem(bundle.path, program, worker)
@@ -143,11 +147,11 @@ def start_problem(bundle: FoundBundle, timeout: float, worker: Worker) -> Findin
     except DamagedBundleError as error:
         what = f"its {error.region} is damaged, which Airflow does not notice: {error.problem}"
         return _finding(bundle.path, "damaged", what, error.advice)
-    if interpreter.is_absolute():
+    if interpreter.is_absolute() and not _searches(bundle.path):
         problem = _program_problem(bundle.path, interpreter, worker)
     if problem is not None or not os.access(bundle.path, os.X_OK):
         return problem  # a bundle that waits for Airflow 3.4 to set its execute bit
-    return _tried(bundle.path, timeout)
+    return _tried(bundle.path, timeout, environment)
 
 
 def _program_problem(path: Path, program: Path, worker: Worker) -> Finding | None:
@@ -164,25 +168,34 @@ def _program_problem(path: Path, program: Path, worker: Worker) -> Finding | Non
 
 def _program(path: Path) -> Path | None:
     """What the system starts for a file with a ``#!`` line."""
-    with open(path, "rb") as file:
-        line = file.readline(_HEAD)
+    line = _head(path).partition(b"\n")[0]
     words = line[2:].split() if line.startswith(b"#!") else []
     return Path(os.fsdecode(words[0])) if words else None
 
 
 def _is_ours(path: Path) -> bool:
-    with open(path, "rb") as file:
-        head = file.read(_HEAD)
+    head = _head(path)
     return head.startswith(b"#!") and _MARK in head
 
 
-def _tried(path: Path, timeout: float) -> Finding | None:
+def _searches(path: Path) -> bool:
+    """Whether a bundle looks for its interpreter itself, and says so when it finds none."""
+    return PYTHON_VARIABLE.encode() in _head(path)
+
+
+def _head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_HEAD)
+
+
+def _tried(path: Path, timeout: float, environment: Mapping[str, str]) -> Finding | None:
     """Start it and let it say what it is, which it does before it would connect."""
     limit = max(timeout, _PROBE_SECONDS)
     started = time.monotonic()
     try:
         done = subprocess.run(
             [str(path.absolute()), "--metadata"],
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=limit,

@@ -6,6 +6,7 @@ process, and says at each step what is in the way. Must not know how findings ar
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from outboard.airflow.finding import Finding, Severity
 from outboard.airflow.lookup import Cost
 from outboard.airflow.settings import AIRFLOW_VERSIONS
 from outboard.airflow.worker import Worker, worker
+from outboard.bundle.entry import PYTHON_VARIABLE
 from outboard.errors import UsageError
 
 __all__ = ("LOOKUP_LIMIT", "Diagnosis", "LookUp", "Question", "diagnose")
@@ -192,6 +194,10 @@ def _explore(scope: Scope, question: Question) -> tuple[list[FoundBundle], list[
     found: list[FoundBundle] = []
     findings: list[Finding] = []
     usable = [root for root in scope.roots if _exists(root)]
+    # How a bundle finds its interpreter depends on these two, which are Airflow's and not those of this command.
+    theirs = question.configuration.environment
+    environment = {name: value for name, value in os.environ.items() if name != PYTHON_VARIABLE}
+    environment |= {name: theirs[name] for name in ("PATH", PYTHON_VARIABLE) if name in theirs}
     for entry in lookup.walk(usable, question.worker):
         if entry.problem is not None:
             if entry.path not in scope.roots:  # those were told already
@@ -205,7 +211,7 @@ def _explore(scope: Scope, question: Question) -> tuple[list[FoundBundle], list[
             findings.append(seen)
         elif seen is not None:
             found.append(seen)
-            problem = bundles.start_problem(seen, scope.timeout, question.worker)
+            problem = bundles.start_problem(seen, scope.timeout, question.worker, environment)
             findings += [problem] if problem is not None else []
     return found, findings
 
