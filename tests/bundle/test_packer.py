@@ -109,7 +109,7 @@ def test_the_authors_text_is_the_source_region(hello: Path) -> None:
     layout = parse(hello.read_bytes())
     assert HELLO.read_bytes() in layout.sources
     assert HELLO.read_bytes() not in layout.executable
-    assert json.loads(layout.metadata)["dags"] == {"hello": {}}
+    assert json.loads(layout.metadata)["dags"] == {"hello": ""}
 
 
 def test_the_digest_follows_the_code_and_not_the_dag_ids(here: Target, tmp_path: Path) -> None:
