@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ("COORDINATOR", "DAG_BUNDLE", "QUEUE", "Deployment", "started_deployment")
+__all__ = (
+    "COORDINATOR",
+    "DAG_BUNDLE",
+    "HOST",
+    "QUEUE",
+    "Deployment",
+    "free_ports",
+    "started_components",
+    "started_deployment",
+    "without_airflow",
+)
 
 QUEUE = "outboard"
 COORDINATOR = "outboard"
@@ -110,25 +120,41 @@ def started_deployment(
         executables: the folder of the bundles; what is put there later is found too.
         own: variables that only one component has, by its name: ``scheduler`` (whose children are the workers) and so on.
     """
-    api_port, *log_ports = _free_ports(3)
+    api_port, *log_ports = free_ports(3)
     address = f"http://{HOST}:{api_port}"
     settings = _settings(home, address, version, dags, executables, log_ports)
-    environment = _without_airflow(os.environ) | settings | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = without_airflow(os.environ) | settings | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     airflow = [str(python.with_name("airflow"))]
     commands = {
         "api-server": ["--host", HOST, "--port", str(api_port), "--workers", "1"],
         "scheduler": [],
         "dag-processor": [],
     }
-    components: dict[str, subprocess.Popen[bytes]] = {}
+    _migrate([*airflow, "db", "migrate"], environment, home)
+    components = {
+        name: ([*airflow, name, *options], {**environment, **own.get(name, {})}) for name, options in commands.items()
+    }
+    with started_components(components, home) as processes:
+        yield Deployment(address=address, home=home, components=processes)
+
+
+@contextmanager
+def started_components(
+    components: Mapping[str, tuple[list[str], dict[str, str]]], home: Path
+) -> Iterator[Mapping[str, subprocess.Popen[bytes]]]:
+    """Start each of these commands in its environment, and end all that they have started.
+
+    Args:
+        components: command and environment, by name. Each writes to a log of that name in ``home``.
+        home: Airflow's home; by it is known what belongs to them.
+    """
+    processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        _migrate([*airflow, "db", "migrate"], environment, home)
-        for name, options in commands.items():
-            settled = {**environment, **own.get(name, {})}
-            components[name] = _start([*airflow, name, *options], settled, home / f"{name}.log")
-        yield Deployment(address=address, home=home, components=components)
+        for name, (command, environment) in components.items():
+            processes[name] = _start(command, environment, home / f"{name}.log")
+        yield processes
     finally:
-        for process in components.values():
+        for process in processes.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(ENDING_SECONDS)
@@ -177,12 +203,12 @@ def _dag_bundle(name: str, folder: Path) -> dict[str, Any]:
     return {"name": name, "classpath": LOCAL_DAG_BUNDLE, "kwargs": {"path": str(folder), "refresh_interval": 5}}
 
 
-def _without_airflow(environment: Mapping[str, str]) -> dict[str, str]:
+def without_airflow(environment: Mapping[str, str]) -> dict[str, str]:
     """Whoever runs the tests may have an Airflow of their own, configured by variables."""
     return {name: value for name, value in environment.items() if "AIRFLOW" not in name}
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now: a process that is started next gets them, unless somebody is very quick."""
     held = [socket.create_server((HOST, 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in held]

@@ -64,7 +64,11 @@ class RestApi:
     def run(self, dag_id: str, seconds: float) -> DagRun:
         """Trigger a Dag and wait for the end of the run."""
         started = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{started['dag_run_id']}"
+        return self.wait_for_run(dag_id, started["dag_run_id"], seconds)
+
+    def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> DagRun:
+        """Wait for the end of a run that was triggered by somebody."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
 
         def ended() -> str | None:
             state = self.get(path)["state"]
