@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -130,3 +131,28 @@ def test_an_interpreter_of_another_version_says_so(tmp_path: Path) -> None:
     done = search(tmp_path / "bundle", searching(PYTHON, tag=TAG + 1))
     assert done.returncode == 1
     assert "this bundle was packed for Python" in done.stderr
+
+
+def loader_of(content: bytes) -> str:
+    """The argument that the first lines of a file give to the interpreter."""
+    return content.partition(b' -ISc "')[2].partition(b'"')[0].decode()
+
+
+@pytest.mark.parametrize("name", ["python", "x" * 200])
+def test_whoever_has_read_the_first_line_of_one_version_can_go_on_with_another(tmp_path: Path, name: str) -> None:
+    """Between the two, the other one was deployed. Its interpreter's path has another length."""
+    old = head(tmp_path / name, first_line=0)
+    bundle = tmp_path / "bundle"
+    bundle.write_bytes(head(PYTHON))
+    command = [PYTHON, "-ISc", loader_of(old), bundle, "--stdio"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (5, "")
+
+
+def test_an_interpreter_whose_path_is_longer_than_the_usual_start_still_runs_it(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["long" * 50] * 6)
+    folder.mkdir(parents=True)
+    interpreter = folder / "python"
+    interpreter.symlink_to(PYTHON.resolve())
+    assert len(os.fspath(interpreter)) > 1024
+    assert run(tmp_path / "bundle", head(interpreter)).returncode == 5

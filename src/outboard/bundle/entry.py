@@ -41,6 +41,11 @@ PORTABLE_FIRST_LINE = 127
 LONG_FIRST_LINE = 255
 """The same for a file that stays on a machine whose Linux is that new."""
 
+# Where the marshalled part begins, or a multiple of it for an interpreter with an uncommonly long path. The same in every
+# bundle: after the system has read the first line, and before the interpreter opens the file by its name, another version may
+# be deployed under that name. It is then that version which runs, from its beginning and not from somewhere within.
+_START_SIZE = 1024
+
 _FLAGS = "-IS"
 _LOADER = "import sys,marshal as m;f=open(sys.argv[1],'rb');f.seek({offset});exec(m.load(f))"
 
@@ -70,11 +75,10 @@ def executable_head(start: Start, tag: int, payload: dict[str, Any], code: bytes
     )
     prologue = marshal.dumps(_PROLOGUE.format(tag=tag, wrong=wrong), 2)
     body = prologue + marshal.dumps(marshal.dumps(payload, 2), 2) + code
-    # The lines say their own length, which may change with the number that says it.
-    offset, lines = 0, start(0)
-    while len(lines) != offset:
-        offset, lines = len(lines), start(len(lines))
-    return lines + body
+    offset = _START_SIZE
+    while len(lines := start(offset)) > offset:
+        offset += _START_SIZE
+    return lines.ljust(offset, b"\n") + body
 
 
 def fixed_start(interpreter: Path, *, first_line: int = PORTABLE_FIRST_LINE) -> Start:
