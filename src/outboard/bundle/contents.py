@@ -6,16 +6,16 @@ Knows where their files are and what each is called. Must not know how they are 
 from __future__ import annotations
 
 import importlib.util
-import keyword
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 
 import outboard
+from outboard.bundle.author import author_contents
+from outboard.bundle.module import AuthorContents, Module
 from outboard.bundle.target import Target
-from outboard.errors import BundleError, UsageError
+from outboard.errors import BundleError
 
 __all__ = (
     "CHILD_LIBRARIES",
@@ -27,8 +27,8 @@ __all__ = (
     "VENDOR_FOLDER",
     "AuthorContents",
     "Module",
-    "author_module",
     "child_modules",
+    "collect",
     "lacking",
     "library_in",
     "vendored_modules",
@@ -74,70 +74,23 @@ VENDOR_FOLDER = "_vendor"
 HOT_LIBRARY = "msgpack"
 """The library that every task needs, to talk to its supervisor."""
 
-
-@attrs.frozen(kw_only=True)
-class Module:
-    """One module of a bundle.
-
-    Attributes:
-        name: what it is imported by.
-        is_package: whether it is a package.
-        file: its file inside the bundle, as tracebacks show it.
-        text: its source.
-        is_cold: whether a plain task does without it.
-        is_ours: whether it is a part of outboard.
-        is_vendored: whether it belongs to a library that is carried because the environment lacks it.
-    """
-
-    name: str
-    is_package: bool
-    file: str
-    text: bytes
-    is_cold: bool = False
-    is_ours: bool = False
-    is_vendored: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class AuthorContents:
-    """What of a bundle is the author's.
-
-    Attributes:
-        name: the bundle's name.
-        entry_modules: the modules to load for Dags, by the names that they are imported by.
-        modules: these and all others, the entries first.
-        data: the files that are no modules, by their paths below the author's folder.
-    """
-
-    name: str
-    entry_modules: tuple[str, ...]
-    modules: tuple[Module, ...]
-    data: dict[str, bytes] = attrs.field(factory=dict)
-
-
-def author_module(file: Path, target: Target) -> Module:
-    """The author's file as a module.
-
-    Raises:
-        UsageError: it cannot be read, or its name is that of a module that it would hide.
-    """
-    try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
-    name = re.sub(r"\W", "_", file.stem)
-    if keyword.iskeyword(name) or name[:1].isdigit():
-        name = f"_{name}"
-    if name in target.standard_modules or name in ("outboard", *CHILD_LIBRARIES):
-        raise UsageError(f"{file.name}: a module called {name} exists already and would be hidden; rename the file")
-    return Module(name=name, is_package=False, file=file.name, text=text)
+_OUR_NAMES = frozenset({"__main__", "outboard", VENDOR_FOLDER, *CHILD_LIBRARIES})
 
 
 def collect(paths: Sequence[Path], includes: Sequence[Path], target: Target) -> AuthorContents:
-    """What of a bundle is the author's: one file for now. AUTHORFILES replaces this."""
-    del includes
-    module = author_module(paths[0], target)
-    return AuthorContents(name=paths[0].stem, entry_modules=(module.name,), modules=(module,))
+    """What of a bundle is the author's; the rules are told in `outboard.bundle.author`.
+
+    Args:
+        paths: files and folders with Dags.
+        includes: files and folders that come along although nothing imports them.
+        target: the environment that it will all run in.
+
+    Raises:
+        UsageError: a file that cannot be read, a name that is taken or found twice, an import that leads nowhere.
+        LoadError: a file with a syntax error.
+        EnvironmentBuildError: the interpreter does not work.
+    """
+    return author_contents(paths, includes, target, taken=target.standard_modules | _OUR_NAMES)
 
 
 def child_modules() -> list[Module]:

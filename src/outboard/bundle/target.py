@@ -49,8 +49,8 @@ sys.stdout.flush()
 sys.stdout.buffer.write(b"\\0outboard\\0" + marshal.dumps(answer, 2))
 """
 
-# To find a.b, Python would execute a. A namespace package has nothing to execute, so what is below one can be looked for; what is
-# below another package is for that package to decide.
+# To find a.b, Python would execute a. A namespace package has nothing to execute, so what is below one can be looked for;
+# what is below another package is for that package to decide.
 _FINDER = """
 import sys, marshal
 from importlib.machinery import PathFinder
