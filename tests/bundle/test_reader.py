@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ MANIFEST = Manifest(
     digest="0" * 64,
     dag_ids=("a", "b"),
     sources=(SourceFile(module="small", file="small.py", sha256=hashlib.sha256(SOURCE).hexdigest()),),
-    outboard_version="0.1.0",
+    outboard_version=importlib.metadata.version("outboard"),
     python_version="3.11",
     interpreter="/bin/sh",
     environment="/",
@@ -263,7 +264,11 @@ def test_an_unreadable_manifest_is_damage(tmp_path: Path, text: bytes) -> None:
         (metadata(["a", "b"], "2031-01-01"), "2031-01-01, and this outboard knows 2026-06-16 and 2026-10-30"),
         (metadata(["a", "b"], ""), "names no schema date"),
         (metadata(["a", "b"]) + b" ", "not in the form in which outboard writes it"),
-        (b"dags: {a: , b: }", "not in the form in which outboard writes it"),
+        (b"dags: {a: , b: }", "names no schema date"),
+        (
+            b"dags: {a: , b: }\nsdk: {supervisor_schema_version: '2026-06-16'}",
+            "not in the form in which outboard writes it",
+        ),
     ],
 )
 def test_metadata_that_is_wrong_or_contradicts_the_manifest_is_damage(
@@ -306,15 +311,55 @@ def test_a_file_that_nobody_may_execute_is_found_apart_from_its_content(copy: Pa
     reader.check_executable(copy)
 
 
+def test_the_form_that_another_version_of_outboard_wrote_is_no_damage_but_what_it_says_is(tmp_path: Path) -> None:
+    """Or nobody could roll back to what was packed before outboard was upgraded."""
+    older = attrs.evolve(MANIFEST, outboard_version="0.0.1")
+    inner = {"manifest.json": older.to_json()}
+    text = b"dags: {%b}\nsdk: {supervisor_schema_version: '2026-06-16'}"
+    assert reader.verify(sealed(tmp_path / "small", inner=inner, text=text % b"a: , b: ")).manifest == older
+    assert "names the Dags a, c" in damage_of(sealed(tmp_path / "other", inner=inner, text=text % b"a: , c: ")).problem
+
+
+def lacking(tmp_path: Path, *, head: bytes = b"#!/bin/sh\n", **changes: object) -> tuple[str, ...]:
+    """What this machine lacks of what a bundle with another manifest needs."""
+    inner = {"manifest.json": attrs.evolve(MANIFEST, **changes).to_json()}
+    return reader.warnings_here(reader.verify(sealed(tmp_path / "small", inner=inner, head=head)))
+
+
 def test_a_missing_interpreter_is_a_warning_since_another_machine_may_have_it(tmp_path: Path) -> None:
-    assert reader.warnings_here(reader.verify(sealed(tmp_path / "small"))) == ()
-    manifest = attrs.evolve(MANIFEST, interpreter="/gone/bin/python")
-    elsewhere = sealed(tmp_path / "elsewhere", inner={"manifest.json": manifest.to_json()})
-    [warning] = reader.warnings_here(reader.verify(elsewhere))
-    assert "needs /gone/bin/python" in warning
-    direct = sealed(tmp_path / "direct", head=b"#!/lost/python -IS\n")
-    [warning] = reader.warnings_here(reader.verify(direct))
+    assert lacking(tmp_path) == ()
+    [warning] = lacking(tmp_path, interpreter="/gone/bin/python")
+    assert "needs Python 3.11, and this machine has none where it looks: /gone/bin/python" in warning
+    [warning] = lacking(tmp_path, head=b"#!/lost/python -IS\n")
     assert "needs /lost/python" in warning
+    [warning] = lacking(tmp_path, head=b"#!/lost/python -IS\n", interpreter="/lost/python")
+    assert "needs /lost/python" in warning
+
+
+def test_a_fat_bundle_looks_for_its_interpreter_in_several_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OUTBOARD_PYTHON", raising=False)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    fat = {"environment_digest": "0" * 64, "interpreter": "/gone/bin/python", "python_version": "3.99"}
+    [warning] = lacking(tmp_path, **fat)
+    assert warning.endswith("/gone/bin/python, python3.99, /usr/local/bin/python3.99, /usr/bin/python3.99")
+    (folder / "python3.99").symlink_to("/bin/sh")
+    assert lacking(tmp_path, **fat) == ()
+    monkeypatch.setenv("OUTBOARD_PYTHON", "/chosen/python")
+    [warning] = lacking(tmp_path, **fat)
+    assert warning.endswith("where it looks: /chosen/python")
+
+
+def test_native_code_for_another_kind_of_machine_is_a_warning(tmp_path: Path) -> None:
+    here = os.uname().machine
+    assert lacking(tmp_path, machine=here) == ()
+    [warning] = lacking(tmp_path, machine="pdp11")
+    assert f"native code for pdp11, and this machine is {here}" in warning
+    [warning] = lacking(tmp_path, machine=here, glibc="99.0")
+    assert "needs glibc 99.0 or newer" in warning
 
 
 def test_nothing_in_a_file_is_run_or_imported_to_judge_it(tmp_path: Path) -> None:

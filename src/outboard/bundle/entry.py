@@ -23,6 +23,7 @@ __all__ = (
     "PORTABLE_FIRST_LINE",
     "PYTHON_VARIABLE",
     "Start",
+    "candidates",
     "executable_head",
     "first_line_here",
     "fixed_start",
@@ -111,8 +112,7 @@ def searching_start(interpreter: Path, version: str, name: str) -> Start:
         version: such as ``"3.11"``.
         name: the bundle's, for the line that says that there is none.
     """
-    candidates = [str(interpreter), *(f"{folder}python{version}" for folder in ("", "/usr/local/bin/", "/usr/bin/"))]
-    quoted = " ".join(map(shlex.quote, candidates))
+    quoted = " ".join(map(shlex.quote, candidates(str(interpreter), version)))
     missing = shlex.quote(f"{name}: this bundle needs Python {version}; looked for it at")
     advice = shlex.quote(f"install it, or name one in {PYTHON_VARIABLE}")
 
@@ -126,6 +126,11 @@ def searching_start(interpreter: Path, version: str, name: str) -> Start:
         ).encode()
 
     return lines
+
+
+def candidates(interpreter: str, version: str) -> tuple[str, ...]:
+    """The interpreters that a bundle looks for on the machine where it is started: paths, and a name for the path to find."""
+    return (interpreter, *(f"{folder}python{version}" for folder in ("", "/usr/local/bin/", "/usr/bin/")))
 
 
 def first_line_here() -> int:

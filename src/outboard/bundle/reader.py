@@ -9,16 +9,20 @@ wants with the file, and trusts nothing in it: no code is loaded.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import os
+import shutil
 from pathlib import Path
 from typing import BinaryIO
 
 import attrs
 
 from outboard.bundle.archive import ArchiveError, Member, read_directory
+from outboard.bundle.entry import PYTHON_VARIABLE, candidates
 from outboard.bundle.format import COPY_AGAIN, TRAILER_SIZE, Regions, read_trailer
 from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest
 from outboard.bundle.metadata import Metadata, read_metadata
+from outboard.bundle.platform import check
 from outboard.errors import BundleError, DamagedBundleError, UsageError
 from outboard.protocol.versions import AIRFLOW
 
@@ -81,12 +85,24 @@ def check_executable(path: Path) -> None:
 
 def warnings_here(bundle: BundleFile) -> tuple[str, ...]:
     """What would keep a sound bundle from running on this machine, of which another machine may know nothing."""
-    needed = dict.fromkeys((bundle.program, bundle.manifest.interpreter))
-    return tuple(
-        f"{bundle.path} needs {program}, and there is no such program on this machine"
-        for program in needed
-        if os.path.isabs(program) and not os.access(program, os.X_OK)
-    )
+    manifest = bundle.manifest
+    warnings = []
+    if shutil.which(bundle.program) is None:
+        warnings.append(f"{bundle.path} needs {bundle.program}, and there is no such program on this machine")
+    if manifest.is_fat:
+        chosen = os.environ.get(PYTHON_VARIABLE)
+        searched = (chosen,) if chosen else candidates(manifest.interpreter, manifest.python_version)
+    else:
+        searched = (manifest.interpreter,)
+    if bundle.program not in searched and not any(map(shutil.which, searched)):
+        told = f"needs Python {manifest.python_version}, and this machine has none where it looks"
+        warnings.append(f"{bundle.path} {told}: {', '.join(searched)}")
+    if manifest.machine:
+        try:
+            check(str(bundle.path), manifest.machine, manifest.glibc)
+        except BundleError as error:
+            warnings.append(str(error))
+    return tuple(warnings)
 
 
 def sha256_of(path: Path) -> str:
@@ -170,8 +186,6 @@ class _File:
         metadata = read_metadata(text, str(self.path))
         if metadata.language not in (None, "python"):
             raise UsageError(f"{self.path} was packed for {metadata.language}; outboard reads bundles of its own only")
-        if not metadata.is_ours:
-            raise self.damaged("metadata", "it is not in the form in which outboard writes it")
         if metadata.schema_date is None:
             raise self.damaged("metadata", "it names no schema date under sdk.supervisor_schema_version")
         if metadata.schema_date not in AIRFLOW:
@@ -207,6 +221,9 @@ class _File:
         if metadata.schema_date != manifest.supervisor_schema_version:
             packed = manifest.supervisor_schema_version
             raise self.damaged("metadata", f"its schema date is {metadata.schema_date}, and the manifest's {packed}")
+        # Another version of outboard may have written the same in another form, and must stay good for a rollback.
+        if not metadata.is_ours and manifest.outboard_version == importlib.metadata.version("outboard"):
+            raise self.damaged("metadata", "it is not in the form in which outboard writes it")
 
     def _compare_sources(self, members: list[Member], manifest: Manifest) -> None:
         by_name = {member.name: member for member in members}
