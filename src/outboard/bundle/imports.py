@@ -109,7 +109,7 @@ answer = []
 for name, data in marshal.load(sys.stdin.buffer):
     try:
         tree = ast.parse(data, name)
-        compile(tree, name, "exec", dont_inherit=True)
+        compile(data, name, "exec", dont_inherit=True)
         answer.append(find(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
