@@ -64,6 +64,7 @@ COLD_MODULES = frozenset(
         "runtime.dag_serde",
         "runtime.logging_bridge",
         "runtime.structlog_bridge",
+        "runtime.tracebacks",
     )
 )
 """Modules that a plain task does not load: their code stays in the file until somebody asks for it."""

@@ -7,6 +7,7 @@
 `outcome`               what the body did → the terminal message
 `client`                what task code asks for, over the channel
 `logs`                  records from print, logging and structlog
+`tracebacks`            exceptions as data
 `signals`               SIGTERM, and the loss of the supervisor
 `author_file`           loading what the author wrote
 `dag_parser`            which Dags the bundle holds

@@ -8,15 +8,12 @@ from __future__ import annotations
 import sys
 
 from outboard.errors import LoadError
-from outboard.runtime.logs import message_of
-from outboard.runtime.own_frames import is_machinery
 from outboard.sdk.dag import take_registered
 from outboard.sdk.registry import Declarations, collect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 __all__ = ("AuthorError", "import_author_module", "load", "load_each")
 
@@ -30,11 +27,13 @@ class AuthorError(LoadError):
     """
 
     def __init__(self, module: str, error: BaseException) -> None:
+        from outboard.runtime.tracebacks import message_of, report_of
+
         said = message_of(error)
         last = f"{type(error).__name__}: {said}" if said else type(error).__name__
         super().__init__(f"the file {module!r} cannot be loaded: {last}")
         self.module = module
-        self.report = _report(error)
+        self.report = report_of(error)
 
 
 def load(modules: Sequence[str]) -> list[Declarations]:
@@ -70,30 +69,3 @@ def import_author_module(module: str) -> Declarations:
     except (Exception, SystemExit) as error:
         raise AuthorError(module, error) from error
     return collect(vars(sys.modules[module]))
-
-
-def _report(error: BaseException) -> str:
-    import traceback
-
-    trimmed = traceback.TracebackException(type(error), error, _authors_part(error.__traceback__), compact=True)
-    _trim_chain(trimmed)
-    return "".join(trimmed.format()).rstrip()
-
-
-def _trim_chain(report: object) -> None:
-    # The cause and the context of an exception have tracebacks of their own.
-    for linked in (getattr(report, "__cause__", None), getattr(report, "__context__", None)):
-        if linked is not None:
-            linked.stack[:] = [frame for frame in linked.stack if not is_machinery(frame.filename)]
-            _trim_chain(linked)
-
-
-def _authors_part(trace: TracebackType | None) -> TracebackType | None:
-    if trace is None:
-        return None
-    rest = _authors_part(trace.tb_next)
-    if is_machinery(trace.tb_frame.f_code.co_filename):
-        return rest
-    from types import TracebackType
-
-    return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)

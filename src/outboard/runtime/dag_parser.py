@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from outboard.comms.channel import Channel
     from outboard.protocol.messages import DagFileParseRequest, DagFileParsingResult
     from outboard.runtime.author_file import AuthorError
+    from outboard.runtime.bundle import Bundle
     from outboard.runtime.logs import Logs
-    from outboard.runtime.server import Bundle
     from outboard.sdk.dag import DAG
     from outboard.sdk.registry import Declarations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from outboard.protocol.log_records import level_of
-from outboard.runtime.logs import exception_chain, message_of
+from outboard.runtime.tracebacks import exception_chain, message_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

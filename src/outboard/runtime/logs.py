@@ -12,13 +12,11 @@ from _thread import allocate_lock
 from datetime import datetime, timezone
 
 from outboard.protocol.log_records import LEVELS, level_of, make_record, parse_namespace_levels, passes
-from outboard.runtime.own_frames import is_machinery
+from outboard.runtime.import_watch import when_imported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType, TracebackType
     from typing import Any
 
     from outboard.comms.log_channel import LogChannel
@@ -29,8 +27,6 @@ __all__ = (
     "NAMESPACE_LEVELS_VARIABLE",
     "RUNTIME_LOGGER",
     "Logs",
-    "exception_chain",
-    "message_of",
 )
 
 # A supervisor resolves its own configuration and passes it on by these names.
@@ -43,9 +39,6 @@ STDOUT_LOGGER, STDERR_LOGGER = "task.stdout", "task.stderr"
 
 # Characters of a line without an end that are kept before they are sent as a record of their own.
 MAX_LINE = 64 * 1024
-
-# Of one group of exceptions: a hundred downloads that fail all fail alike, and a record holds few exceptions.
-MAX_MEMBERS = 10
 
 
 class Logs:
@@ -83,13 +76,15 @@ class Logs:
 
     def exception(self, event: str, error: BaseException, logger: str = "task") -> None:
         """Send an error record with the exception's chain of tracebacks."""
+        from outboard.runtime.tracebacks import exception_chain
+
         self.emit("error", event, logger, {"exception": exception_chain(error)})
 
     def capture(self) -> None:
         """Let print, logging and structlog come here from now on."""
         sys.stdout = self._writer("info", STDOUT_LOGGER, 1)
         sys.stderr = self._writer("error", STDERR_LOGGER, 2)
-        _when_imported({"logging": self._wire_logging, "structlog": self._wire_structlog})
+        when_imported({"logging": self._wire_logging, "structlog": self._wire_structlog})
 
     def flush(self) -> None:
         """Send what was printed without an end of line."""
@@ -180,122 +175,3 @@ class _BytesWriter(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._text.write(bytes(data).decode("utf-8", "backslashreplace"))
         return len(data)
-
-
-def exception_chain(error: BaseException) -> list[dict[str, object]]:
-    """The exception and what it came from, the last one first, in the form that Airflow's log page shows.
-
-    Each is ``{"exc_type", "exc_value", "frames": [{"filename", "lineno", "name"}, …], …}``, without frames of ours. What
-    a group holds follows it, with a note that says so: Airflow's log page shows nothing of what is nested.
-    """
-    return _chain(error, set())
-
-
-def message_of(error: BaseException) -> str:
-    """What the exception says of itself; never raises, whatever its author has made of ``__str__``."""
-    try:
-        return str(error)
-    except Exception as trouble:
-        return f"<{type(error).__name__} whose str raised {type(trouble).__name__}>"
-
-
-def _chain(error: BaseException, seen: set[int]) -> list[dict[str, object]]:
-    chain: list[dict[str, object]] = []
-    link: BaseException | None = error
-    is_cause = False
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        members = _members(link)
-        notes = getattr(link, "__notes__", ())
-        chain.append(
-            {
-                "exc_type": type(link).__name__,
-                "exc_value": message_of(link),
-                "exc_notes": list(notes) if isinstance(notes, (list, tuple)) else [],
-                "syntax_error": None,
-                "is_cause": is_cause,
-                "frames": _frames(link.__traceback__),
-                "is_group": bool(members),
-                "exceptions": [],
-            }
-        )
-        chain += _of_members(members, seen)
-        is_cause = link.__cause__ is not None
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    return chain
-
-
-def _of_members(members: tuple[BaseException, ...], seen: set[int]) -> list[dict[str, object]]:
-    chains: list[dict[str, object]] = []
-    for number, member in enumerate(members[:MAX_MEMBERS], 1):
-        chain = _chain(member, seen)
-        if chain:
-            note = f"exception {number} of {len(members)} in the group above"
-            chain[0]["exc_notes"] = [note, *chain[0]["exc_notes"]]  # type: ignore[misc]
-        chains += chain
-    return chains
-
-
-def _members(error: BaseException) -> tuple[BaseException, ...]:
-    """The exceptions of a group, also of the group that older Pythons get from a library; none of another exception."""
-    members = getattr(error, "exceptions", ())
-    is_group = isinstance(members, tuple) and all(isinstance(each, BaseException) for each in members)
-    return members if is_group else ()
-
-
-def _frames(traceback: TracebackType | None) -> list[dict[str, object]]:
-    frames: list[dict[str, object]] = []
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not is_machinery(code.co_filename):
-            frames.append({"filename": code.co_filename, "lineno": traceback.tb_lineno, "name": code.co_name})
-        traceback = traceback.tb_next
-    return frames
-
-
-# ── wiring up what the author imports ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _when_imported(callbacks: dict[str, Callable[[], None]]) -> None:
-    waiting = {}
-    for name, callback in callbacks.items():
-        if name in sys.modules:
-            callback()
-        else:
-            waiting[name] = callback
-    sys.meta_path.insert(0, _ImportWatcher(waiting))
-
-
-class _ImportWatcher:
-    """A finder that finds nothing itself, but has a word with the module once it is loaded."""
-
-    def __init__(self, waiting: dict[str, Callable[[], None]]) -> None:
-        self._waiting = waiting
-
-    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        callback = self._waiting.pop(name, None)
-        if callback is None:
-            return None
-        for finder in sys.meta_path:
-            if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
-                if spec.loader is not None:
-                    spec.loader = _WatchedLoader(spec.loader, callback)  # type: ignore[assignment]
-                return spec
-        return None
-
-
-class _WatchedLoader:
-    def __init__(self, loader: Any, callback: Callable[[], None]) -> None:
-        self._loader = loader
-        self._callback = callback
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        self._callback()

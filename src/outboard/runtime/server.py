@@ -34,28 +34,12 @@ from outboard.sdk.exceptions import AirflowTaskTerminated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import NoReturn, Protocol
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
     from outboard.protocol.messages import Message
+    from outboard.runtime.bundle import Bundle
     from outboard.runtime.invocation import Invocation
-
-    class Bundle(Protocol):
-        """The constants that were packed; see `outboard.bundle.bootstrap.Bundle`."""
-
-        file: str
-        name: str
-        modules: Sequence[str]
-        dag_ids: Sequence[str]
-        digest: str
-        schema: str
-        about: Mapping[str, str]
-
-        def metadata(self) -> bytes:
-            """The manifest: UTF-8 JSON text."""
-
-        def complete(self) -> None:
-            """Make everything available that the author's code may need."""
 
 
 __all__ = ("EXIT_INTERNAL", "EXIT_PROTOCOL", "EXIT_REFUSED", "EXIT_USAGE", "main")

@@ -6,7 +6,7 @@ import sys
 
 import structlog
 
-from outboard.runtime.logs import exception_chain
+from outboard.runtime.tracebacks import exception_chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

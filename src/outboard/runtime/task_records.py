@@ -9,7 +9,7 @@ from time import process_time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from outboard.comms.channel import Channel
-    from outboard.runtime.server import Bundle
+    from outboard.runtime.bundle import Bundle
 
 __all__ = ("beginning", "end")
 

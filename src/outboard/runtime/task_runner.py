@@ -9,7 +9,6 @@ from __future__ import annotations
 from outboard.errors import BundleError, LoadError, SerializationError
 from outboard.runtime import author_file, outcome
 from outboard.runtime.client import ChannelClient
-from outboard.runtime.logs import message_of
 from outboard.runtime.task_context import build_context
 from outboard.sdk.client import use
 from outboard.sdk.context import pop_context, push_context
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
     from outboard.comms.channel import Channel
     from outboard.protocol.messages import Message, StartupDetails
+    from outboard.runtime.bundle import Bundle
     from outboard.runtime.logs import Logs
-    from outboard.runtime.server import Bundle
     from outboard.runtime.signals import Signals
     from outboard.sdk.context import Context
     from outboard.sdk.registry import Declarations
@@ -114,6 +113,8 @@ def _push_result(details: StartupDetails, definition: TaskDefinition, result: An
 
 
 def _explain(error: BaseException, logs: Logs) -> None:
+    from outboard.runtime.tracebacks import message_of  # a task that succeeds needs none of it
+
     if isinstance(error, AirflowSkipException):
         said = message_of(error)
         logs.emit("info", f"skipped: {said}" if said else "skipped", TASK_LOGGER)
