@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -100,6 +101,23 @@ def test_the_present_version_shares_its_bytes_with_no_kept_one(packed: list[Path
     for path in packed:
         deploy(path, root)
     assert (root / "weather").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("reason", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
+def test_where_files_cannot_be_linked_the_present_version_is_copied(
+    packed: list[Path], root: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    """Another user's file, or a file system without links: neither can be had in every test run."""
+
+    def refuse(*paths: Path) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(os, "link", refuse)
+    first, second, *_ = sha256s(packed)
+    deploy(packed[0], root)
+    deploy(packed[1], root)
+    assert (live(root), kept(root)) == (second, {first})
+    assert rollback(root, "weather").version.sha256 == first
 
 
 def test_deploying_what_is_in_place_changes_nothing_and_is_not_written_down(packed: list[Path], root: Path) -> None:

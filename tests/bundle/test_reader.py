@@ -298,8 +298,10 @@ def test_another_languages_bundle_is_no_damage_but_not_ours(tmp_path: Path) -> N
 def test_a_file_that_cannot_be_read_is_no_damage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing cannot be read: No such file"):
         reader.verify(tmp_path / "missing")
-    with pytest.raises(UsageError, match="cannot be read: Is a directory"):
-        reader.verify(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(UsageError, match=f"{path} is no file"):
+            reader.verify(path)
 
 
 def test_a_file_that_nobody_may_execute_is_found_apart_from_its_content(copy: Path) -> None:

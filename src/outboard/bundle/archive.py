@@ -28,6 +28,8 @@ MAX_MEMBERS = 65_535
 MAX_SIZE = 2**32 - 1
 """The last offset that a directory entry can hold without that extension."""
 
+_CHUNK = 1 << 20
+
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENTRY = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
@@ -48,13 +50,16 @@ class Archive:
 
     def member(self, name: str, data: bytes, offset: int) -> bytes:
         """Record a member and return its bytes, which belong at `offset` of the finished file."""
-        if offset + len(data) > MAX_SIZE or len(self._entries) == MAX_MEMBERS:
+        return self.header(name, zlib.crc32(data), len(data), offset) + data
+
+    def header(self, name: str, checksum: int, size: int, offset: int) -> bytes:
+        """Record a member and return what stands before its content: for one that nobody wants in memory."""
+        if offset + size > MAX_SIZE or len(self._entries) == MAX_MEMBERS:
             raise BundleError(f"{name}: the bundle is full: a zip holds {MAX_SIZE} bytes and {MAX_MEMBERS} members")
         encoded = name.encode()
-        checksum, size = zlib.crc32(data), len(data)
         common = (_UTF8_NAMES, _STORED, _TIME, _DATE, checksum, size, size, len(encoded), 0)
         self._entries.append(_ENTRY.pack(b"PK\x01\x02", _MADE_BY, _VERSION, *common, 0, 0, 0, _MODE, offset) + encoded)
-        return _LOCAL.pack(b"PK\x03\x04", _VERSION, *common) + encoded + data
+        return _LOCAL.pack(b"PK\x03\x04", _VERSION, *common) + encoded
 
     def directory(self, offset: int) -> bytes:
         """The directory and the end record, which belong at `offset` of the finished file, after every member."""
@@ -138,8 +143,14 @@ def _entry(body: bytes, position: int) -> tuple[Member, int]:
 
 
 def _prove(read: Read, member: Member, again: Archive) -> None:
-    """Write a member again from its content and compare."""
-    whole = read(member.offset, member.end - member.offset)
-    content = whole[len(whole) - member.size :] if len(whole) >= member.size else b""
-    if len(whole) < member.end - member.offset or again.member(member.name, content, member.offset) != whole:
+    """Write a member's header again from its content and compare."""
+    start = member.end - member.size
+    checksum, position = 0, start
+    while position < member.end:
+        chunk = read(position, min(_CHUNK, member.end - position))
+        if not chunk:
+            raise ArchiveError(f"member {member.name}: it ends behind the file's end")
+        checksum = zlib.crc32(chunk, checksum)
+        position += len(chunk)
+    if again.header(member.name, checksum, member.size, member.offset) != read(member.offset, start - member.offset):
         raise ArchiveError(f"member {member.name}: its header or its checksum does not fit its content")

@@ -289,8 +289,8 @@ class _Place:
             with contextlib.suppress(OSError):
                 undo.close()
             reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
-            folder = error.filename or self.store.folder
-            raise BundleError(f"{self.path} was not changed: {reason} ({folder})") from error
+            where = error.filename2 or error.filename or self.store.folder
+            raise BundleError(f"{self.path} was not changed: {reason} ({where})") from error
 
     def _keep(self, live: Version | None, version: Version, undo: contextlib.ExitStack) -> None:
         kept = self.store.keep(self.path, live.sha256) if live and live != version else None

@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,6 +66,8 @@ def verify(path: Path) -> BundleFile:
         DamagedBundleError: whatever is wrong with it; the first thing that is.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"{path} is no file, so it is no bundle either")
         with open(path, "rb") as stream:
             return _File(path=path, stream=stream, size=os.fstat(stream.fileno()).st_size).verified()
     except OSError as error:
