@@ -57,7 +57,7 @@ def read_by_airflow(python: Path, stubs: Path, home: Path) -> dict[str, dict[str
     return answer["dags"]
 
 
-@pytest.mark.parametrize("source", [NIGHTLY, DAGS / "hello.py", DAGS / "weather.py"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", [NIGHTLY, DAGS / "hello.py"], ids=lambda path: path.stem)
 def test_airflow_reads_the_bundles_own_dags_out_of_its_stub(source: Path, airflow_python: Path, tmp_path: Path) -> None:
     """Ids, edges, retries, delays, rules, queues, pools, dates and schedules."""
     bundle = pack(source, tmp_path / source.stem)
