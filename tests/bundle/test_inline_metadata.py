@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from outboard.bundle.inline_metadata import InlineMetadata, read
+from outboard.bundle.inline_metadata import InlineMetadata, merge, read
 from outboard.errors import UsageError
 
 BLOCK = """\
@@ -65,3 +65,35 @@ def test_a_block_that_says_something_else_is_refused_with_the_files_name(block: 
 def test_two_blocks_are_refused() -> None:
     with pytest.raises(UsageError, match="2 blocks"):
         read(BLOCK + BLOCK, "weather.py")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# dependencies = ['a @ https://me:s3cret@host/a.whl']",
+        "# dependencies = ['a @ https://t0ken@host/a.whl']",
+        "#\n# [[tool.uv.index]]\n# url = 'https://me:s3cret@host/simple'",
+    ],
+    ids=["a password", "a token", "an index"],
+)
+def test_credentials_are_refused_unseen_since_the_text_gets_into_the_bundle(line: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(f"# /// script\n{line}\n# ///\n", "weather.py")
+    assert str(caught.value).startswith("weather.py: its script metadata holds a credential")
+    assert not {"s3cret", "t0ken"} & set(str(caught.value).replace(":", " ").replace("@", " ").split())
+
+
+def test_variables_in_their_place_are_not() -> None:
+    block = "# /// script\n# dependencies = ['a @ https://${NAME}:${PASSWORD}@host/a.whl']\n# ///\n"
+    assert read(block, "weather.py") == InlineMetadata(dependencies=("a @ https://${NAME}:${PASSWORD}@host/a.whl",))
+
+
+def test_several_files_ask_for_all_that_each_asks_for() -> None:
+    one = InlineMetadata(requires_python=">=3.11", dependencies=("a", "b==1"))
+    other = InlineMetadata(dependencies=("c", "a"))
+    third = InlineMetadata(requires_python="<3.13", dependencies=("a>2",))
+    assert merge([one, other, third, one]) == InlineMetadata(
+        requires_python=">=3.11,<3.13", dependencies=("a", "b==1", "c", "a>2")
+    )
+    assert merge([]) == InlineMetadata()
+    assert merge([other]) == other

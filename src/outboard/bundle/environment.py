@@ -1,47 +1,49 @@
 """The environment that a file's inline metadata asks for: found in the cache, or built there with uv.
 
-Knows the cache's keys and its concurrency, and how uv's failures read to an author. Must not know what a bundle is.
-A finished environment appears under its key by one rename, so whoever finds a key finds all of it.
+Knows what decides what an environment holds, the order of building it, and how uv's failures read to an author. Must not know
+what a bundle is. Where environments are kept is the business of `outboard.bundle.environment_store`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
 import sysconfig
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 
+from outboard.bundle.credentials import Credentials, without_credentials, without_user
 from outboard.bundle.disk import refusal
+from outboard.bundle.environment_store import ENVIRONMENTS, Note, Place, Tell
 from outboard.bundle.inline_metadata import InlineMetadata
-from outboard.bundle.target import OLDEST_PYTHON
-from outboard.errors import EnvironmentBuildError
+from outboard.bundle.interpreter import choose_interpreter
+from outboard.bundle.lock import Lock, read_lock
+from outboard.bundle.uv import Answer, Uv, find_uv
+from outboard.errors import EnvironmentBuildError, OutboardError, UsageError
 
-__all__ = ("CACHE_VARIABLE", "Tell", "cache_folder", "environment_for", "find_uv", "own_requirements")
+__all__ = ("CACHE_VARIABLE", "Tell", "cache_folder", "environment_for", "own_requirements")
 
 CACHE_VARIABLE = "OUTBOARD_CACHE_DIR"
 """The environment variable that names another folder for the cache."""
 
-Tell = Callable[[str], None]
-"""Takes a line for a person who waits."""
-
 _KEY_DIGITS = 16
-_KEY_VERSION = 1  # raised when the same requirements must be built in another way
-_FULL = "No space left on device"
-_UNSOLVABLE = "No solution found"
-_BROKEN_INTERPRETER = re.compile(r"Failed to inspect Python interpreter from search path at `([^`]+)`")
+_KEY_VERSION = 2  # raised when the same requirements must be built in another way
+
+# The settings of uv that decide what it installs; the others say how.
+_SETTINGS = re.compile(
+    r"UV_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL|_STRATEGY)?|NO_INDEX|FIND_LINKS|CONSTRAINT|OVERRIDE|EXCLUDE|EXCLUDE_NEWER|PRERELEASE"
+    r"|RESOLUTION|FORK_STRATEGY|NO_BINARY(?:_PACKAGE)?|ONLY_BINARY|NO_BUILD(?:_PACKAGE)?|NO_SOURCES|TORCH_BACKEND|CONFIG_FILE"
+    r"|NO_CONFIG)"
+)
+
+# Nothing to look for packages in: what uv then accepts is installed already.
+_NOWHERE = ("--dry-run", "--offline", "--no-index", "--no-cache", "--no-config")
 
 
 def cache_folder() -> Path:
@@ -53,32 +55,53 @@ def cache_folder() -> Path:
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "outboard"
 
 
-def environment_for(metadata: InlineMetadata, file: str, *, cache: Path, tell: Tell) -> Path:
+def environment_for(
+    metadata: InlineMetadata,
+    file: str,
+    *,
+    cache: Path,
+    tell: Tell,
+    python: str | None = None,
+    lock: Path | None = None,
+    locked: bool = False,
+    offline: bool = False,
+) -> Path:
     """The folder of an environment with all that a file asks for, and with outboard's own libraries.
+
+    Until this process ends, nobody removes it from the cache.
 
     Args:
         metadata: what the file asks for.
         file: its name, for errors.
         cache: the folder to keep environments in.
-        tell: is called before anything that takes long.
+        tell: is called before anything that takes long, and with warnings.
+        python: the interpreter to take: a version, a path or a name on the path.
+        lock: a requirement file with hashes: what it holds is installed as it says, and checked.
+        locked: whether it is an error if the file asks for what the lock does not hold.
+        offline: whether the network is to be left alone.
 
     Raises:
+        UsageError: these wishes do not go together, or the file and the lock don't.
         EnvironmentBuildError: no uv, no interpreter that fits, requirements that cannot be met (also: not together with
-            outboard's own), or a full disk.
+            outboard's own), a file that is not the one that was locked, or a full disk.
     """
-    request = _Request(uv=find_uv(), file=file, dependencies=metadata.dependencies, own=own_requirements(), tell=tell)
-    interpreter = _choose_interpreter(request, metadata.requires_python)
-    home = cache / "environments" / _key(request, interpreter)
-    if _is_whole(home):
-        return home
+    if locked and lock is None:
+        raise UsageError("--locked needs --lock FILE: the lock that the requirements must be in")
+    request = _request(metadata, file, None if lock is None else read_lock(lock), tell, offline)
+    interpreter = choose_interpreter(request.uv, file, metadata.requires_python, python)
+    place = Place(cache / ENVIRONMENTS, _key(request, interpreter))
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(home, tell):
-            if not _is_whole(home):
-                _build(request, interpreter, home)
+        if not place.hold():
+            _make_room(place.parent)
+            with place.locked(tell):
+                if not place.hold():  # nobody else was faster
+                    _build(request, interpreter, place, locked=locked)
+                    place.hold()
     except OSError as error:
-        raise _unwritable(home.parent, error) from error
-    return home
+        raise _unwritable(place.parent, error) from error
+    if place.note is not None and place.note.drift:
+        _warn(request, place.note.drift, locked=locked)
+    return place.home
 
 
 def own_requirements() -> tuple[str, ...]:
@@ -87,89 +110,41 @@ def own_requirements() -> tuple[str, ...]:
     return tuple(sorted(requirement for requirement in declared if "extra ==" not in requirement))
 
 
-def find_uv() -> Path:
-    """The uv that came with outboard's extra, or else the one on the path.
-
-    Raises:
-        EnvironmentBuildError: there is none.
-    """
-    beside = Path(sysconfig.get_path("scripts")) / "uv"
-    if os.access(beside, os.X_OK):
-        return beside
-    found = shutil.which("uv")
-    if found is None:
-        raise EnvironmentBuildError("uv is missing, which builds the environments; run: pip install 'outboard[cli]'")
-    return Path(found)
-
-
 @attrs.frozen(kw_only=True)
 class _Request:
     """What is to be built, and the tool to build it with."""
 
-    uv: Path
+    uv: Uv
     file: str
     dependencies: tuple[str, ...]
     own: tuple[str, ...]
+    lock: Lock | None
     tell: Tell
 
-    def run_uv(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        settings = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
-        return subprocess.run(
-            [str(self.uv), *arguments],
-            env=(os.environ if environment is None else environment) | settings,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
-
-# ── the interpreter ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _choose_interpreter(request: _Request, requires_python: str | None) -> Path:
-    """The interpreter that runs outboard, unless the file asks for what it isn't."""
-    if requires_python is None:
-        return Path(sys.executable)
-    wanted = f">={'.'.join(map(str, OLDEST_PYTHON))},{requires_python}"
-    # An active environment comes first in uv's search.
-    environment = dict(os.environ) | {"VIRTUAL_ENV": sys.prefix}
-    while True:
-        done = request.run_uv("python", "find", "--no-project", wanted, environment=environment)
-        if done.returncode == 0:
-            return Path(done.stdout.strip())
-        if not _drop_broken_folder(environment, done.stderr):
-            raise EnvironmentBuildError(_no_interpreter(request.file, requires_python, done.stderr))
-
-
-def _drop_broken_folder(environment: dict[str, str], complaint: str) -> bool:
-    """Take a folder off the path whose interpreters don't start: a version manager's stand-ins for absent versions."""
-    broken = _BROKEN_INTERPRETER.search(complaint)
-    if broken is None:
-        return False
-    folders = environment.get("PATH", "").split(os.pathsep)
-    kept = [folder for folder in folders if os.path.normpath(folder) != os.path.dirname(broken[1])]
-    environment["PATH"] = os.pathsep.join(kept)
-    return len(kept) < len(folders)
-
-
-def _no_interpreter(file: str, requires_python: str, complaint: str) -> str:
-    if "executable name" in complaint:
-        return f'{file}: requires-python is {requires_python!r}, which is no version specifier such as ">=3.11"'
-    return f"{file} requires Python {requires_python}, and there is no such interpreter here; install one"
-
-
-# ── the cache ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def _request(metadata: InlineMetadata, file: str, lock: Lock | None, tell: Tell, offline: bool) -> _Request:
+    texts = [*metadata.dependencies, *([lock.text] if lock else [])]
+    return _Request(
+        uv=Uv(program=find_uv(), credentials=Credentials.collect(os.environ, texts), offline=offline),
+        file=file,
+        dependencies=metadata.dependencies,
+        own=own_requirements(),
+        lock=lock,
+        tell=tell,
+    )
 
 
 def _key(request: _Request, interpreter: Path) -> str:
-    """One name for all that decides what gets built."""
+    """One name for all that decides what gets built; who may fetch it is no part of that."""
     real = interpreter.resolve()
     stat = real.stat()  # tells an interpreter from the one that an upgrade puts in its place
+    settings = sorted((name, value) for name, value in os.environ.items() if _SETTINGS.fullmatch(name))
     parts = [
         _KEY_VERSION,
-        sorted(request.dependencies),
+        sorted(map(without_user, request.dependencies)),
         request.own,
+        request.lock.digest if request.lock else "",
+        [(name, without_user(value)) for name, value in settings],
         str(real),
         stat.st_size,
         stat.st_mtime_ns,
@@ -178,54 +153,91 @@ def _key(request: _Request, interpreter: Path) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_KEY_DIGITS]
 
 
-def _is_whole(home: Path) -> bool:
-    """Whether the environment is there, and the interpreter it was made from still is."""
-    return os.access(home / "bin" / "python", os.X_OK)
+# ── building ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@contextlib.contextmanager
-def _locked(home: Path, tell: Tell) -> Iterator[None]:
-    """One builder per key. The system releases the lock of a builder that dies."""
-    with open(home.with_suffix(".lock"), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            tell("another process is building the same environment; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _make_room(folder: Path) -> None:
+    # The folder above holds unpacked bundles too, which are only trusted where nobody else can write.
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
 
 
-def _build(request: _Request, interpreter: Path, home: Path) -> None:
-    for remains in (home, *home.parent.glob(f".{home.name}-*")):
-        shutil.rmtree(remains, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
-    try:
-        _fill(request, interpreter, temporary)
-        temporary.rename(home)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _build(request: _Request, interpreter: Path, place: Place, *, locked: bool) -> None:
+    with place.filling() as folder:
+        wanted = ", ".join(map(without_credentials, request.dependencies)) or "no dependencies"
+        request.tell(f"building the environment of {request.file}: {wanted}")
+        made = request.uv.run(
+            "venv", "--no-project", "--relocatable", "--allow-existing", "--python", str(interpreter), str(folder)
+        )
+        if not made.succeeded:
+            raise _cannot_install(request, made, folder)
+        drift = _install_lock(request, request.lock, folder, locked=locked) if request.lock else ()
+        _install_rest(request, folder, drift)
+        place.write_note(
+            Note(
+                file=request.file,
+                requirements=tuple(map(without_credentials, request.dependencies)),
+                python=str(interpreter.resolve()),
+                drift=tuple(map(without_credentials, drift)),
+            )
+        )
 
 
-def _fill(request: _Request, interpreter: Path, folder: Path) -> None:
-    wanted = ", ".join(request.dependencies) or "no dependencies"
-    request.tell(f"building the environment of {request.file}: {wanted}")
-    made = request.run_uv(
-        "venv", "--no-project", "--relocatable", "--allow-existing", "--python", str(interpreter), str(folder)
-    )
-    if made.returncode:
-        raise _uv_error(request, made.stderr, folder)
-    installed = _install(request, folder, (*request.dependencies, *request.own))
-    if installed.returncode:
-        raise _uv_error(request, installed.stderr, folder)
+def _install_lock(request: _Request, lock: Lock, folder: Path, *, locked: bool) -> tuple[str, ...]:
+    """Install what the lock holds, and say which of the file's requirements that does not meet."""
+    installed = _install(request, folder, (), "--require-hashes", "-r", str(lock.path))
+    if not installed.succeeded:
+        raise _cannot_install(request, installed, folder, of_lock=True)
+    drift: tuple[str, ...] = ()
+    if request.dependencies and not _is_met(request, folder, request.dependencies):
+        drift = tuple(each for each in request.dependencies if not _is_met(request, folder, (each,)))
+    if drift and locked:
+        _warn(request, drift, locked=True)
+    return drift
 
 
-def _install(
-    request: _Request, folder: Path, requirements: Sequence[str], *options: str
-) -> subprocess.CompletedProcess[str]:
+def _install_rest(request: _Request, folder: Path, drift: tuple[str, ...]) -> None:
+    """Install what is not locked: all that is asked for if there is no lock, and what outboard needs."""
+    theirs = drift if request.lock else request.dependencies
+    constraint = ("-c", str(request.lock.path)) if request.lock else ()
+    installed = _install(request, folder, (*theirs, *request.own), *constraint)
+    if installed.succeeded:
+        return
+    if not installed.is_unsolvable:
+        raise _cannot_install(request, installed, folder)
+    alone = not theirs or _install(request, folder, theirs, "--dry-run", *constraint).succeeded
+    raise _clash_with_us(request, installed) if alone else _cannot_install(request, installed, folder)
+
+
+def _install(request: _Request, folder: Path, requirements: Sequence[str], *options: str) -> Answer:
     python = folder / "bin" / "python"
-    return request.run_uv(
-        "pip", "install", "--python", str(python), "--compile-bytecode", *options, "--", *requirements
+    given = ("-r", "-") if requirements else ()
+    return request.uv.run(
+        "pip", "install", "--python", str(python), "--compile-bytecode", *options, *given, lines=requirements
     )
+
+
+def _is_met(request: _Request, folder: Path, requirements: Sequence[str]) -> bool:
+    """Whether an environment holds what is required, with all that this requires in turn."""
+    python = str(folder / "bin" / "python")
+    others = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    return request.uv.run(
+        "pip", "install", "--python", python, *_NOWHERE, "-r", "-", lines=requirements, environment=others
+    ).succeeded
+
+
+def _warn(request: _Request, drift: Sequence[str], *, locked: bool) -> None:
+    """Tell of requirements that the lock does not hold.
+
+    Raises:
+        UsageError: with `locked`.
+    """
+    path = request.lock.path if request.lock else ""
+    missing = ", ".join(map(without_credentials, drift))
+    text = f"{request.file} asks for what the lock {path} does not hold: {missing}"
+    if locked:
+        raise UsageError(f"{text}; lock it again, or leave out --locked")
+    request.tell(f"warning: {text}; that comes without a check of its hash; lock it again")
 
 
 # ── what went wrong ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,16 +248,28 @@ def _unwritable(folder: Path, error: OSError) -> EnvironmentBuildError:
     return EnvironmentBuildError(refusal(folder, error, advice=advice))
 
 
-def _uv_error(request: _Request, complaint: str, folder: Path) -> EnvironmentBuildError:
-    if _FULL in complaint:
-        return _unwritable(folder.parent, OSError(errno.ENOSPC, _FULL))
-    reason = _reason(complaint)
-    if _UNSOLVABLE not in complaint or _install(request, folder, request.dependencies, "--dry-run").returncode:
-        return EnvironmentBuildError(f"{request.file}: its requirements cannot be installed: {reason}")
-    theirs = ", ".join(_mentioned(request.dependencies, complaint))
-    ours = ", ".join(_mentioned(request.own, complaint))
+def _cannot_install(request: _Request, answer: Answer, folder: Path, *, of_lock: bool = False) -> OutboardError:
+    if answer.disk_is_full:
+        return _unwritable(folder.parent, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    subject = f"{request.file}: its requirements"
+    if of_lock and request.lock:
+        subject = f"{request.file}: its lock {request.lock.path}"
+    if answer.mismatched:
+        return EnvironmentBuildError(f"{subject}: {answer.mismatched} is not what was locked: {answer.reason}")
+    if request.uv.offline and answer.not_cached:
+        return EnvironmentBuildError(
+            f"{subject} cannot be installed without a network: uv's cache has no {', '.join(answer.not_cached)}; "
+            "leave out --offline once"
+        )
+    return EnvironmentBuildError(f"{subject} cannot be installed: {answer.reason}")
+
+
+def _clash_with_us(request: _Request, answer: Answer) -> OutboardError:
+    theirs = ", ".join(map(without_credentials, _mentioned(request.dependencies, answer.complaint)))
+    theirs = f"has the lock {request.lock.path}" if request.lock else f"requires {theirs}"
+    ours = ", ".join(_mentioned(request.own, answer.complaint))
     return EnvironmentBuildError(
-        f"{request.file} requires {theirs}, which clashes with what outboard itself requires, {ours}: {reason}"
+        f"{request.file} {theirs}, which clashes with what outboard itself requires, {ours}: {answer.reason}"
     )
 
 
@@ -254,10 +278,3 @@ def _mentioned(requirements: Sequence[str], complaint: str) -> Sequence[str]:
     names = {name: re.split(r"[^A-Za-z0-9._-]", name.strip(), maxsplit=1)[0] for name in requirements}
     found = [name for name, project in names.items() if re.search(rf"\b{re.escape(project)}\b", complaint, re.I)]
     return found or requirements
-
-
-def _reason(complaint: str) -> str:
-    """The innermost cause of what uv says, in one line."""
-    text = " ".join(complaint.split())
-    _, mark, cause = text.rpartition("cause: ")
-    return cause if mark else text.removeprefix("error: ")

@@ -1,0 +1,116 @@
+"""Credentials of package indexes: where they stand, and how a text reads without them.
+
+Whoever asks an index for packages may have to name themselves: in the address of the index, in a requirement, in the lock, in
+netrc. None of that may get into a bundle, into the cache or in front of whoever reads a log. Knows the forms. Must not know who
+asks, nor what the texts are for.
+"""
+
+from __future__ import annotations
+
+import netrc
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+import attrs
+
+__all__ = ("Credentials", "has_credential", "without_credentials", "without_user")
+
+MASK = "****"
+
+_USER = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^\s/?#]*)@")
+_QUERY = re.compile(r"(?P<address>\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#'\"`]+)\?[^\s#'\"`)]+")
+
+# What stands for a value that is only known where uv runs.
+_REFERENCE = re.compile(r"\$\{(\w+)\}")
+
+# The usual name of everybody, in addresses of Git repositories.
+_ANYBODY = frozenset({"", "git", MASK})
+
+# How uv is told about an index whose address is given elsewhere.
+_INDEX_VARIABLE = re.compile(r"UV_INDEX_\w+_(?:USERNAME|PASSWORD)")
+
+# Shorter than this, a password by itself is found in every text, and not as a password.
+_TELLING_LENGTH = 8
+
+
+def without_user(text: str) -> str:
+    """A text in whose addresses nobody is named: ``https://user:secret@host/`` is ``https://****@host/`` there."""
+    return _USER.sub(lambda found: f"{found['scheme']}{MASK}@", text)
+
+
+def without_credentials(text: str) -> str:
+    """The same for texts that people read: a signed address has its secret behind the question mark."""
+    return _QUERY.sub(lambda found: f"{found['address']}?{MASK}", without_user(text))
+
+
+def has_credential(text: str) -> bool:
+    """Whether an address in the text names a user with a secret, or a token. ``${NAME}`` is neither."""
+    return any(_secrets_of(found["user"]) for found in _USER.finditer(text))
+
+
+@attrs.frozen
+class Credentials:
+    """What is known to be secret.
+
+    Attributes:
+        pairs: what stands before the ``@`` of addresses.
+        secrets: passwords and tokens by themselves.
+    """
+
+    pairs: frozenset[str] = attrs.field(default=frozenset(), repr=False)
+    secrets: frozenset[str] = attrs.field(default=frozenset(), repr=False)
+
+    @classmethod
+    def collect(cls, environment: Mapping[str, str], texts: Iterable[str] = ()) -> Credentials:
+        """Everything that uv may use: its own environment variables, netrc, and the addresses in some texts.
+
+        Args:
+            environment: the variables of the process.
+            texts: requirements and locks.
+        """
+        pairs: set[str] = set()
+        secrets: set[str] = set()
+        given = list(texts)
+        settings = [value for name, value in environment.items() if name.startswith("UV_")]
+        for found in (match for text in (*given, *settings) for match in _USER.finditer(text)):
+            if (secret := _secrets_of(found["user"])) and not _REFERENCE.search(found["user"]):
+                pairs.add(found["user"])
+                secrets.update(secret)
+        named = {name for text in given for name in _REFERENCE.findall(text)}
+        named |= {name for name in environment if _INDEX_VARIABLE.fullmatch(name)}
+        secrets.update(environment.get(name, "") for name in named)
+        secrets.update(_netrc_passwords(environment))
+        return cls(frozenset(pairs), frozenset(secrets - _ANYBODY))
+
+    def hidden(self, text: str) -> str:
+        """A text for people, without anything that is known to be secret."""
+        text = without_credentials(text)
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            if len(secret) >= _TELLING_LENGTH:
+                text = text.replace(secret, MASK)
+        return text
+
+    def is_in(self, data: bytes) -> bool:
+        """Whether something secret stands in a file."""
+        wanted = [f"{pair}@" for pair in self.pairs]
+        wanted += [secret for secret in self.secrets if len(secret) >= _TELLING_LENGTH]
+        return any(each.encode() in data for each in wanted)
+
+
+def _secrets_of(user: str) -> frozenset[str]:
+    """What of ``user:password`` is secret, as it stands there and as it is meant; of ``token`` all."""
+    name, mark, password = user.partition(":")
+    secret = _REFERENCE.sub("", password if mark else name)
+    return frozenset() if secret in _ANYBODY else frozenset({secret, unquote(secret)})
+
+
+def _netrc_passwords(environment: Mapping[str, str]) -> Iterator[str]:
+    file = Path(environment.get("NETRC") or os.path.join(environment.get("HOME", ""), ".netrc"))
+    try:
+        hosts = netrc.netrc(str(file)).hosts.values()
+    except (OSError, ValueError, netrc.NetrcParseError):
+        return
+    yield from (password for _, _, password in hosts if password)
