@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
 from outboard.bundle.manifest import Manifest, SourceFile, metadata
@@ -22,6 +23,15 @@ MANIFEST = Manifest(
 
 def test_a_manifest_survives_its_json() -> None:
     assert Manifest.from_json(MANIFEST.to_json()) == MANIFEST
+
+
+def test_a_manifest_of_a_somewhat_older_or_newer_outboard_is_read_too() -> None:
+    """Or nobody could roll back to what was packed before an upgrade."""
+    document = json.loads(MANIFEST.to_json())
+    older = {name: value for name, value in document.items() if name not in ("vendored", "revision", "data")}
+    newer = document | {"invented": ["later"]}
+    assert Manifest.from_json(json.dumps(older).encode()) == attrs.evolve(MANIFEST, vendored=())
+    assert Manifest.from_json(json.dumps(newer).encode()) == MANIFEST
 
 
 def test_the_json_has_no_date_and_is_the_same_each_time() -> None:
@@ -46,7 +56,7 @@ def test_a_manifest_of_another_version_is_refused_by_its_number() -> None:
 
 def test_the_trailers_metadata_holds_the_dag_ids_and_the_schema_date_and_nothing_else() -> None:
     assert json.loads(metadata(["weather", "a.b-c"])) == {
-        "dags": {"weather": {}, "a.b-c": {}},
+        "dags": {"weather": "", "a.b-c": ""},
         "sdk": {"supervisor_schema_version": "2026-06-16"},
     }
 

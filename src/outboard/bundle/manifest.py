@@ -98,22 +98,26 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
-        """Read a manifest.
+        """Read a manifest, also an older one without the fields that have a default, or a newer one with more of them.
 
         Raises:
             BundleError: not JSON, of another version, or without a field that this version needs.
         """
         try:
             document: dict[str, Any] = json.loads(text)
-            version = document.pop("manifest_version")
+            version = document["manifest_version"]
             if version != MANIFEST_VERSION:
                 raise BundleError(f"a manifest of version {version}; this outboard reads version {MANIFEST_VERSION}")
-            document["sources"] = tuple(SourceFile(**source) for source in document["sources"])
-            for field in ("dag_ids", "vendored", "distributions", "data"):
-                document[field] = tuple(document[field])
-            return cls(**document)
+            sources = tuple(SourceFile(**source) for source in document.pop("sources"))
+            names = {field.name for field in attrs.fields(cls)}
+            known: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in document.items()
+                if name in names
+            }
+            return cls(sources=sources, **known)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BundleError(f"a damaged bundle: its manifest cannot be read: {error}") from error
+            raise BundleError(f"its manifest cannot be read: {type(error).__name__}: {error}") from error
 
 
 def metadata(dag_ids: Sequence[str], schema_version: str = DEFAULT_SCHEMA) -> bytes:
