@@ -5,17 +5,18 @@ from __future__ import annotations
 import json as json_text
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio
 from cyclopts import Parameter
 
 from outboard.bundle.archive import Member
 from outboard.bundle.manifest import Manifest
 from outboard.bundle.reader import BundleFile, verify, warnings_here
-from outboard.cli.asking import Contents, ask
 from outboard.cli.exit_codes import SUCCESS
 from outboard.protocol.versions import AIRFLOW
+
+if TYPE_CHECKING:
+    from outboard.cli.asking import Contents
 
 __all__ = ("inspect",)
 
@@ -40,13 +41,21 @@ def inspect(
 ) -> int:
     """Show what is in a bundle, once it has proved to be sound. Nothing in it is run, unless it is asked."""
     found = verify(bundle)
-    contents = anyio.run(ask, bundle.absolute(), bundle) if asking else None
-    document = _document(found, contents)
+    document = _document(found, _asked(bundle) if asking else None)
     if json:
         print(json_text.dumps(document, indent=2, ensure_ascii=False))
     else:
         print("\n".join(_lines(found, document)))
     return SUCCESS
+
+
+def _asked(bundle: Path) -> Contents:
+    # A whole supervisor, which a look at a file does not need.
+    import anyio
+
+    from outboard.cli.asking import ask
+
+    return anyio.run(ask, bundle.absolute(), bundle)
 
 
 def _document(found: BundleFile, contents: Contents | None) -> dict[str, Any]:
