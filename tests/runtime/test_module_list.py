@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from outboard.bundle.environment import find_uv
+from outboard.bundle.uv import find_uv
 from outboard.protocol import messages as m
 from tests.benchmarks.import_profile import imported_modules
 from tests.benchmarks.packed import PackedFile, environment_with_msgpack, pack

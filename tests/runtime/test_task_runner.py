@@ -370,3 +370,41 @@ def test_the_first_record_says_which_code_it_is_and_the_last_what_it_took(tmp_pa
     assert (last["event"], last["requests"]) == ("the task ends", 2)
     assert 0 < last["cpu_seconds"] < 60
     assert 2**20 < last["peak_memory"] < 2**30
+
+
+# ── secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_secrets_are_hidden_in_whatever_a_task_says_and_never_in_what_it_does(tmp_path: Path) -> None:
+    body = """
+def body():
+    import logging, sys
+    from outboard.sdk.log import mask_secret
+    connection, token = Connection.get('db'), Variable.get('api_token')
+    mask_secret('told-to-hide')
+    print(connection.password)
+    logging.warning('%s and %s', token, connection.extra_dejson['secret_key'], extra={'field': 'told-to-hide'})
+    sys.stdout.write('split over tw'), sys.stdout.write('o writes: hunt'), sys.stdout.write('er22')
+    raise ValueError(f'no login with {connection.get_uri()}')
+"""
+    answers = {
+        "GetVariable": lambda r: m.VariableResult(key=r.key, value="t-123456"),
+        "GetConnection": lambda r: m.ConnectionResult(
+            conn_id=r.conn_id, conn_type="http", host="h", schema=None, login="u", password="hunter22", port=8,
+            extra='{"secret_key": "s-123456"}',
+        ),
+    }  # fmt: skip
+    _, child = run(tmp_path, source(body), answers)
+    said = repr(child.records)
+    assert not any(secret in said for secret in ("hunter22", "t-123456", "s-123456", "told-to-hide"))
+    assert [r["event"] for r in child.said()] == [
+        "***", "*** and ***", "split over two writes: ***", "the task raised an exception"
+    ]  # fmt: skip
+    assert child.said()[1]["field"] == "***"
+    assert [r.value for r in child.requests if isinstance(r, m.MaskSecret)] == ["told-to-hide"]
+
+
+def test_what_was_masked_in_the_log_is_whole_in_an_xcom(tmp_path: Path) -> None:
+    answers = {"GetVariable": lambda r: m.VariableResult(key=r.key, value="t-123456")}
+    _, child = run(tmp_path, source("def body():\n    return Variable.get('api_token')"), answers)
+    assert child.requests[-2].value == "t-123456"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
     from outboard.comms.channel import Channel
+    from outboard.protocol.masking import Masker
     from outboard.protocol.messages import Message
 
     P = ParamSpec("P")
@@ -26,14 +27,22 @@ __all__ = ("ChannelClient",)
 
 
 class ChannelClient:
-    """Answers `outboard.sdk.client` from the supervisor at the other end of a channel."""
+    """Answers `outboard.sdk.client` from the supervisor at the other end of a channel.
 
-    def __init__(self, channel: Channel) -> None:
+    Args:
+        channel: to the supervisor.
+        masker: learns what is secret in what the supervisor answers.
+    """
+
+    def __init__(self, channel: Channel, masker: Masker) -> None:
         self._channel = channel
+        self._masker = masker
 
     def get_variable(self, key: str) -> str | None:
         """See `outboard.sdk.client.Client.get_variable`."""
-        return self._ask(m.GetVariable(key=key), m.VariableResult).value
+        found = self._ask(m.GetVariable(key=key), m.VariableResult)
+        self._masker.learn(found)
+        return found.value
 
     def set_variable(self, key: str, value: str, description: str | None) -> None:
         """See `outboard.sdk.client.Client.set_variable`."""
@@ -55,6 +64,7 @@ class ChannelClient:
     def get_connection(self, conn_id: str) -> Connection:
         """See `outboard.sdk.client.Client.get_connection`."""
         found = self._ask(m.GetConnection(conn_id=conn_id), m.ConnectionResult)
+        self._masker.learn(found)
         return Connection(
             conn_id=found.conn_id,
             conn_type=found.conn_type,
@@ -113,6 +123,11 @@ class ChannelClient:
     def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
         """See `outboard.sdk.client.Client.delete_xcom`."""
         self._tell(m.DeleteXCom(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index))
+
+    def mask_secret(self, value: object, name: str | None) -> None:
+        """See `outboard.sdk.client.Client.mask_secret`."""
+        self._masker.add(value, name)
+        self._tell(m.MaskSecret(value=value, name=name))
 
     def in_thread(self, function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> Awaitable[R]:
         """See `outboard.sdk.client.Client.in_thread`. A cancelled call drops its late reply."""

@@ -45,7 +45,7 @@ def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Lo
     """
     from outboard.runtime.client import ChannelClient
 
-    use(ChannelClient(channel))
+    use(ChannelClient(channel, logs.masker))
     try:
         bundle.complete()
     except BundleError as error:

@@ -12,6 +12,7 @@ from _thread import allocate_lock
 from datetime import datetime, timezone
 
 from outboard.protocol.log_records import LEVELS, level_of, make_record, parse_namespace_levels, passes
+from outboard.protocol.masking import Masker
 from outboard.runtime.import_watch import when_imported
 
 TYPE_CHECKING = False
@@ -47,10 +48,14 @@ class Logs:
     Args:
         channel: where records go.
         environment: where the levels are configured.
+
+    Attributes:
+        masker: the secrets that no record may show.
     """
 
     def __init__(self, channel: LogChannel, environment: Mapping[str, str]) -> None:
         self._channel = channel
+        self.masker = Masker()
         self.default_level = level_of(environment.get(LEVEL_VARIABLE, DEFAULT_LEVEL)) or DEFAULT_LEVEL
         self.namespace_levels: dict[str, str] = {}
         self._writers: list[LineWriter] = []
@@ -69,7 +74,8 @@ class Logs:
     ) -> None:
         """Send one record, unless its level (in any spelling) is below what is configured for its logger."""
         if level in self._passing or self._passes(level, logger):
-            self._channel.emit(make_record(event, level, logger, datetime.now(timezone.utc), extra))
+            record = make_record(event, level, logger, datetime.now(timezone.utc), extra)
+            self._channel.emit(self.masker.record(record) if self.masker else record)
 
     def _passes(self, level: str, logger: str) -> bool:
         return passes(level_of(level) or DEFAULT_LEVEL, logger, self.default_level, self.namespace_levels)

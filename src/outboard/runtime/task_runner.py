@@ -59,7 +59,7 @@ def run(details: StartupDetails, bundle: Bundle, channel: Channel, logs: Logs, s
 
 def _run(details: StartupDetails, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> Message:
     ti = details.ti
-    client = ChannelClient(channel)
+    client = ChannelClient(channel, logs.masker)
     use(client)
     bundle.complete()
     definition = _find(author_file.load(bundle.modules), ti.dag_id, ti.task_id)
@@ -115,6 +115,7 @@ def _push_result(details: StartupDetails, definition: TaskDefinition, result: An
 def _explain(error: BaseException, logs: Logs) -> None:
     from outboard.runtime.tracebacks import message_of  # a task that succeeds needs none of it
 
+    logs.flush()  # what was printed without an end of line was said before this
     if isinstance(error, AirflowSkipException):
         said = message_of(error)
         logs.emit("info", f"skipped: {said}" if said else "skipped", TASK_LOGGER)

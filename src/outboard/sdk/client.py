@@ -69,6 +69,9 @@ class Client(Protocol):
     def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
         """Delete an XCom."""
 
+    def mask_secret(self, value: object, name: str | None) -> None:
+        """Hide a value, or the telling fields of a mapping, in every record from now on, at the supervisor too."""
+
     def in_thread(self, function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> Awaitable[R]:
         """Call a blocking function from a coroutine without holding up its event loop."""
 

@@ -20,10 +20,10 @@ from outboard.protocol import messages as m
 from outboard.protocol import states
 from outboard.protocol.events import Broken, InvalidRequest, LogRecord, Request
 from outboard.protocol.log_records import decode_line, from_fields, make_record
+from outboard.protocol.masking import Masker
 from outboard.supervisor import handlers, outcome
 from outboard.supervisor.limits import Limits
 from outboard.supervisor.lines import Line, LineSplitter
-from outboard.supervisor.masking import SecretSet
 from outboard.supervisor.outcome import Evidence
 from outboard.supervisor.ports import Ports, TaskKey
 from outboard.supervisor.process import TaskProcess
@@ -64,7 +64,7 @@ class Supervision:
     no_longer_wanted: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     _heard: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     _settled: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-    _secrets: SecretSet = attrs.field(factory=SecretSet, init=False)
+    _secrets: Masker = attrs.field(factory=Masker, init=False)
     _sink_failed: bool = attrs.field(default=False, init=False)
 
     async def run(self, process: TaskProcess, greeting: m.Message) -> None:
@@ -208,8 +208,10 @@ class Supervision:
     async def _answer(self, channel: ServingChannel, request: Request) -> None:
         message = request.message
         if isinstance(message, m.MaskSecret):
-            self._secrets.add(message.value)
+            self._secrets.add(message.value, message.name)
         answer = await handlers.answer(self.ports, self.task, message, patience=self.limits.request)
+        if answer.message is not None:
+            self._secrets.learn(answer.message)
         if _is_report(message):
             self.evidence.report = message
             self.evidence.phase = outcome.REPORTED
@@ -243,7 +245,7 @@ class Supervision:
     def _write(self, record: dict[str, object]) -> None:
         record.setdefault("timestamp", self.ports.clock.now())
         try:
-            self.ports.logs.write(self.task, self._secrets.mask(record))
+            self.ports.logs.write(self.task, self._secrets.record(record))
         except Exception:
             # The task must not fail because its log cannot be kept; say so once, not for each record.
             if not self._sink_failed:

@@ -1,0 +1,20 @@
+"""What an author's code can say about its log."""
+
+from __future__ import annotations
+
+from outboard.sdk.client import current
+
+__all__ = ("mask_secret",)
+
+
+def mask_secret(secret: object, name: str | None = None) -> None:
+    """Hide a value in the task's log from now on, wherever it turns up: as ``***``.
+
+    Connections' passwords, and what stands under a telling name (``password``, ``token``, …) in a connection's extra fields or
+    as a variable, are hidden without being named here. Texts of fewer than five characters are not hidden.
+
+    Args:
+        secret: a text, a list of texts, or a mapping, of which the values under telling names are hidden.
+        name: what the secret is called, if that is to decide whether it is one.
+    """
+    current().mask_secret(secret, name)
