@@ -81,3 +81,16 @@ def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
     broken.chmod(0o755)
     with pytest.raises(EnvironmentBuildError, match="does not start"):
         target.inspect(broken)
+
+
+def test_what_can_be_imported_is_told_without_executing_any_of_it(empty: Path, tmp_path: Path) -> None:
+    folder = packages(empty)
+    for name in ("rude.py", "strict/__init__.py", "shared/core/__init__.py", "shared/open/leaf.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("raise SystemExit('executed')")
+    wanted = ("rude", "strict", "strict.whatever", "shared", "shared.core", "shared.core.whatever", "shared.open")
+    found = target.importable(empty / "bin" / "python", (*wanted, "shared.open.leaf", "shared.gone", "gone", "json"))
+    assert found.modules == {
+        "rude", "strict", "strict.whatever", "shared.core", "shared.core.whatever", "shared.open.leaf", "json",
+    }  # fmt: skip
+    assert found.namespaces == {"shared", "shared.open"}

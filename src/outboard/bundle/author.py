@@ -90,7 +90,7 @@ class _Collection:
         self._graph.grow()
         for path, names in candidates.items():
             self._choose(path, names)
-        needed = self._graph.reach(list(self._entries), through_optional=True)
+        needed = self._graph.reach(self._entries, through_optional=True)
         self._check(needed)
         modules, data = self._sort(needed)
         name = self._paths[0].parent.name if self._paths[0].name == INIT else self._paths[0].stem
@@ -161,7 +161,11 @@ class _Collection:
             return _uses_outboard(node)
         if _is_test(node):
             return False
-        return any(map(_uses_outboard, self._graph.reach([node.name], through_optional=True)))
+        # What its packages load is loaded with every module of theirs, and says nothing about this one.
+        loaded = self._graph.reach(
+            [node.name], through_optional=True, past=lambda name: node.name.startswith(f"{name}.")
+        )
+        return any(map(_uses_outboard, loaded))
 
     # ── what fails ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -169,7 +173,7 @@ class _Collection:
         for node in needed:
             if node.failure is not None:
                 raise node.failure
-        required = self._graph.reach(list(self._entries), through_optional=False)
+        required = self._graph.reach(self._entries, through_optional=False)
         problems = [(node, problem) for node in required for problem in node.problems if not problem.optional]
         if problems:
             raise UsageError(_sentence(problems))
@@ -191,7 +195,8 @@ class _Collection:
         hiding = self._taken | self._graph.installed({node.top for node in idle} - {node.top for node in needed})
         kept = {node.name: node for node in idle if _is_importable(node) and node.top not in hiding}
         kept |= {node.name: node for node in needed}
-        data = {path: self._tree.read(file) for path, file in self._graph.data.items()}
+        modules_files = {node.path for node in kept.values()}
+        data = {path: self._tree.read(file) for path, file in self._graph.data.items() if path not in modules_files}
         data |= {node.path: node.text for node in idle if node.name not in kept and node.place.file is not None}
         ordered = [*self._entries, *sorted(kept.keys() - self._entries.keys())]
         modules = [self._module(kept[name], is_cold=name not in hot) for name in ordered if _is_alive(name, kept)]
@@ -258,12 +263,17 @@ def _is_alive(name: str, kept: dict[str, Node]) -> bool:
 
 
 def _sentence(problems: Sequence[tuple[Node, Problem]]) -> str:
-    """The first problem whole, and where the others are."""
+    """The first problem whole; if that is a module which is not there, the others that are not there too."""
     node, first = problems[0]
-    others = {problem.module: f"{problem.module} ({owner.path}, line {problem.line})" for owner, problem in problems}
-    del others[first.module]
-    also = f"; nor is there {', '.join(others.values())}" if others else ""
-    return f"{node.path}, line {first.line}: {first.text or _absent(first.module)}{also}"
+    start = f"{node.path}, line {first.line}: "
+    if first.text:
+        return start + first.text
+    others: dict[str, str] = {first.module: ""}
+    for owner, problem in problems:
+        if not problem.text:
+            others.setdefault(problem.module, f"{problem.module} ({owner.path}, line {problem.line})")
+    also = ", ".join(filter(None, others.values()))
+    return start + _absent(first.module) + (f"; nor is there {also}" if also else "")
 
 
 def _absent(module: str) -> str:

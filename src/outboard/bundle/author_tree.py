@@ -102,7 +102,7 @@ class Tree:
             path = Path(entry.path)
             if entry.name.startswith(".") or entry.name in _LEFT_OUT_FOLDERS:
                 continue
-            if not entry.is_dir():
+            if not os.path.isdir(path):
                 if not entry.name.endswith(_LEFT_OUT_SUFFIXES) and not _is_bundle(path):
                     yield path
             elif not any((path / mark).exists() for mark in _MARKS_OF_ENVIRONMENTS):

@@ -7,7 +7,7 @@ was asked for. Must not know which modules hold Dags, nor what a bundle is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -251,12 +251,15 @@ class Graph:
                 for statement in node.imports:
                     self._resolve(node, statement)
 
-    def reach(self, names: Sequence[str], *, through_optional: bool) -> list[Node]:
+    def reach(
+        self, names: Iterable[str], *, through_optional: bool, past: Callable[[str], bool] = lambda name: False
+    ) -> list[Node]:
         """The modules that are loaded with some: themselves, what they import and the packages of all these.
 
         Args:
             names: where to start.
             through_optional: whether imports count that a file can do without.
+            past: which modules to leave out, with what only they lead to.
         """
         found = dict.fromkeys(names)
         waiting = list(found)
@@ -264,7 +267,7 @@ class Graph:
             node = self.nodes[waiting.pop(0)]
             following = [edge.module for edge in node.edges if through_optional or not edge.optional]
             for name in [node.parent, *following] if node.parent else following:
-                if name not in found:
+                if name not in found and not past(name):
                     found[name] = None
                     waiting.append(name)
         return [self.nodes[name] for name in found]

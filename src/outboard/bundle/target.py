@@ -49,10 +49,10 @@ sys.stdout.flush()
 sys.stdout.buffer.write(b"\\0outboard\\0" + marshal.dumps(answer, 2))
 """
 
-# To find a.b, Python would execute a. A namespace package has nothing to execute, so what is below one can be looked for;
-# what is below another package is for that package to decide.
+# To find a.b, Python imports a. A namespace package has nothing to execute, so what is below one can be looked for; what is
+# below another package is for that package to decide.
 _FINDER = """
-import sys, marshal
+import importlib, sys, marshal
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 def kind(name):
@@ -62,8 +62,9 @@ def kind(name):
         for part in below:
             if spec is None or spec.origin is not None or spec.submodule_search_locations is None:
                 break
+            above = importlib.import_module(top)
             top += "." + part
-            spec = PathFinder.find_spec(top, spec.submodule_search_locations)
+            spec = PathFinder.find_spec(top, above.__path__)
     except Exception:
         return "module" if top in sys.modules else ""
     if spec is None:
