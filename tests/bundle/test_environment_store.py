@@ -32,6 +32,12 @@ def fill(place: Place) -> None:
         place.write_note(NOTE)
 
 
+def fill_the_disk(place: Place) -> None:
+    with place.filling() as folder:
+        (folder / "bin").mkdir()
+        raise OSError("no space")
+
+
 @contextmanager
 def another_process(place: Place, action: str) -> Iterator[None]:
     """Somebody else does something with the same place, until the end of the block."""
@@ -68,11 +74,8 @@ def test_what_is_filled_is_there_with_its_note(place: Place) -> None:
 
 def test_a_failure_leaves_nothing(place: Place) -> None:
     fill(place)
-    filling = place.filling()
-    (filling.__enter__() / "bin").mkdir()
-    error = OSError("no space")
     with pytest.raises(OSError, match="no space"):
-        filling.__exit__(OSError, error, None)
+        fill_the_disk(place)
     assert not place.hold()
     assert list(place.parent.iterdir()) == []
 

@@ -28,7 +28,7 @@ def test_the_dags_of_registered_handlers_count_too(outboard, author_file) -> Non
         "@dag\ndef here():\n    @task\n    def only(): ...\n    only()\nhere()\n"
     )
     assert outboard("pack", source, "-o", "both", "--thin", HERE).err == "both: here, elsewhere\n"
-    assert json.loads(parse(Path("both").read_bytes()).metadata)["dags"] == {"here": {}, "elsewhere": {}}
+    assert json.loads(parse(Path("both").read_bytes()).metadata)["dags"].keys() == {"here", "elsewhere"}
 
 
 def test_packing_twice_gives_the_same_bytes(outboard) -> None:

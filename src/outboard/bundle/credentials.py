@@ -93,11 +93,14 @@ class Credentials:
                 text = text.replace(secret, MASK)
         return text
 
+    def is_named_in(self, data: bytes) -> bool:
+        """Whether the user of an address stands in a file, as in the address."""
+        return any(f"{pair}@".encode() in data for pair in self.pairs)
+
     def is_in(self, data: bytes) -> bool:
-        """Whether something secret stands in a file."""
-        wanted = [f"{pair}@" for pair in self.pairs]
-        wanted += [secret for secret in self.secrets if len(secret) >= _TELLING_LENGTH]
-        return any(each.encode() in data for each in wanted)
+        """Whether anything secret stands in a file."""
+        long = (secret for secret in self.secrets if len(secret) >= _TELLING_LENGTH)
+        return self.is_named_in(data) or any(secret.encode() in data for secret in long)
 
 
 def _secrets_of(user: str) -> frozenset[str]:

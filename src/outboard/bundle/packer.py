@@ -41,7 +41,18 @@ from outboard.bundle.target import Target
 from outboard.errors import BundleError, LoadError, UsageError
 from outboard.protocol.versions import DEFAULT_SCHEMA
 
-__all__ = ("ENVIRONMENT_MEMBER", "FILES_MEMBER", "Ask", "Draft", "Origin", "check_name", "draft", "pack", "write")
+__all__ = (
+    "ENVIRONMENT_MEMBER",
+    "FILES_MEMBER",
+    "Ask",
+    "Draft",
+    "Origin",
+    "check_name",
+    "check_output",
+    "draft",
+    "pack",
+    "write",
+)
 
 Ask = Callable[[Path], Sequence[str]]
 """Given a bundle that runs, the ids of the Dags that it has tasks for, by asking it."""
@@ -126,6 +137,17 @@ def check_name(output: Path) -> None:
         )
 
 
+def check_output(output: Path) -> None:
+    """Refuse what a bundle cannot be written to, before anything is done.
+
+    Raises:
+        UsageError: there is a dot in its name, or no folder for it.
+    """
+    check_name(output)
+    if not output.parent.is_dir():
+        raise UsageError(f"{output} cannot be written: there is no folder {output.parent}")
+
+
 def draft(
     author: AuthorContents,
     target: Target,
@@ -181,10 +203,8 @@ def pack(
         UsageError: the output's name has a dot, or there is no folder for it.
         LoadError: a file has a syntax error, holds no Dag, or `ask` found that it doesn't load.
     """
-    check_name(output)
+    check_output(output)
     sketch = draft(author, target, carried=carried, schema=schema, origin=origin)
-    if not output.parent.is_dir():
-        raise UsageError(f"{output} cannot be written: there is no folder {output.parent}")
     # Beside the output: programs may be run from there, which is not sure of the system's folder for temporary files.
     with _folder_beside(output) as folder:
         probe = Path(folder) / sketch.name

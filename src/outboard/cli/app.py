@@ -13,7 +13,9 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
+from outboard.bundle.credentials import without_credentials
 from outboard.cli.exit_codes import BAD_INPUT, INTERRUPTED, SUCCESS, exit_code_of
+from outboard.cli.options import Verbose
 from outboard.errors import OutboardError
 
 __all__ = ("app", "run_command_line")
@@ -26,27 +28,6 @@ app = App(
     # An interrupt ends the tasks first and is then told like any other end.
     suppress_keyboard_interrupt=False,
 )
-
-Verbose = Annotated[
-    bool,
-    Parameter(name=["--verbose", "-v"], negative="", show_default=False, help="Show tracebacks and debug records."),
-]
-
-
-@app.command
-def pack(
-    file: Annotated[Path, Parameter(help="The author's Python file.")],
-    *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The bundle to write; its name has no dot.")],
-    thin: Annotated[Path, Parameter(help="The environment it runs in: a folder, or its interpreter.")],
-    verbose: Verbose = False,
-) -> int:
-    """Pack an author's file into one executable bundle."""
-    from outboard.cli.pack import pack as pack_file
-
-    manifest = pack_file(file, output, thin)
-    print(f"{output}: {', '.join(manifest.dag_ids)}", file=sys.stderr)
-    return SUCCESS
 
 
 @app.command
@@ -89,6 +70,7 @@ def run(
 
 # Imported when they are called.
 for _target, _help in (
+    ("pack:pack", "Pack files with Dags, and all that they need, into one executable bundle."),
     ("inspect:inspect", "Show what is in a bundle."),
     ("verify:verify", "Check that bundles are what was packed."),
     ("deploy:deploy", "Put a bundle in place for Airflow, and keep the version that it replaces."),
@@ -118,7 +100,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except OutboardError as error:
         line, _, rest = str(error).partition("\n")
         if rest and _is_verbose(arguments):
-            print(rest, file=sys.stderr)
+            print(without_credentials(rest), file=sys.stderr)
         _complain(line)
         return exit_code_of(error)
     except KeyboardInterrupt:
@@ -127,7 +109,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _complain(line: str) -> None:
-    print(f"outboard: {line}", file=sys.stderr)
+    # Whoever wrote the line: the text that it quotes may be an address.
+    print(f"outboard: {without_credentials(line)}", file=sys.stderr)
 
 
 def _one_line(text: str) -> str:
