@@ -153,9 +153,8 @@ class Channel:
             ForkedProcessError: this process is a forked copy of the task's.
         """
         self._check_owner()
+        data = self.conversation.send_log(record)  # changes no state, so it needs no lock
         with self.interrupts, self._writing:
-            with self._lock:
-                data = self.conversation.send_log(record)
             self._write(data)
 
     # ── how a call waits ──────────────────────────────────────────────────────────────────────────────────────────
