@@ -125,6 +125,15 @@ def test_a_dag_id_that_two_files_use_is_an_error_that_names_both(parsed: Callabl
     assert "author_b.py" in text
 
 
+def test_a_dag_that_another_file_imports_is_one_dag(parsed: Callable[..., DagFileParsingResult]) -> None:
+    loop = "with DAG('loop') as broken:\n    @task\n    def step(): pass\n    x, y = step(), step()\n    x >> y >> x\n"
+    answer = parsed(author_a="from author_b import sound, broken\n", author_b="with DAG('d') as sound: pass\n" + loop)
+    assert dag_ids(answer) == ["d"]
+    assert answer.import_errors is not None
+    assert answer.import_errors["team/sales"].count("\n") == 0
+    assert "'loop' has a cycle" in answer.import_errors["team/sales"]
+
+
 def test_handlers_alone_are_answered_with_nothing(parsed: Callable[..., DagFileParsingResult]) -> None:
     answer = parsed(author_a="handlers = TaskRegistry()\n@handlers.task('sales')\ndef load(): pass\n")
     assert answer.serialized_dags == []

@@ -56,7 +56,9 @@ def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Lo
     handlers: dict[str, list[str]] = {}
     for declarations in loaded:
         for handler in declarations.handlers:
-            handlers.setdefault(handler.dag_id, []).append(handler.task_id)
+            known = handlers.setdefault(handler.dag_id, [])
+            if handler.task_id not in known:  # two files may import one registry
+                known.append(handler.task_id)
     if handlers:
         logs.emit("info", "handlers of stub tasks", HANDLERS_LOGGER, {"handlers": handlers})
     return parse(request, loaded, failed)
@@ -73,13 +75,15 @@ def parse(
     errors = [error.report for error in failed]
     dags = []
     seen: dict[str, str] = {}
+    told: set[int] = set()  # by identity: a file that imports another one's Dag declares it once more, not another one
     for declarations in loaded:
-        problems = declarations.problems()
+        problems = [(dag, error) for dag, error in declarations.problems() if id(dag) not in told]
         errors += [_line(error) for _, error in problems]
-        broken = {id(dag) for dag, _ in problems}
+        told.update(id(dag) for dag, _ in problems if dag is not None)
         for dag in declarations.dags:
-            if id(dag) in broken:
+            if id(dag) in told:
                 continue
+            told.add(id(dag))
             if dag.dag_id in seen:
                 errors.append(_line(_taken(dag, seen, declarations.file)))
                 continue
