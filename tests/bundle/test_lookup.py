@@ -8,12 +8,12 @@ import pytest
 
 from outboard.bundle.format import compose
 from outboard.bundle.lookup import Candidate, Unreadable, files_below, look_up, read_candidate
-from outboard.bundle.manifest import metadata
+from outboard.bundle.metadata import write_metadata
 
 
 def bundle_at(path: Path, *dag_ids: str, mode: int = 0o755) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(compose(b"#!/bin/true\n", b"", metadata(dag_ids)))
+    path.write_bytes(compose(b"#!/bin/true\n", b"", write_metadata(dag_ids, "2026-06-16")))
     path.chmod(mode)
     return path
 

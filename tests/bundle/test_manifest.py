@@ -5,7 +5,7 @@ import json
 import attrs
 import pytest
 
-from outboard.bundle.manifest import Manifest, SourceFile, metadata
+from outboard.bundle.manifest import Manifest, SourceFile
 from outboard.errors import BundleError
 
 MANIFEST = Manifest(
@@ -52,15 +52,3 @@ def test_a_manifest_of_another_version_is_refused_by_its_number() -> None:
     document = json.loads(MANIFEST.to_json()) | {"manifest_version": 9}
     with pytest.raises(BundleError, match="version 9"):
         Manifest.from_json(json.dumps(document).encode())
-
-
-def test_the_trailers_metadata_holds_the_dag_ids_and_the_schema_date_and_nothing_else() -> None:
-    assert json.loads(metadata(["weather", "a.b-c"])) == {
-        "dags": {"weather": "", "a.b-c": ""},
-        "sdk": {"supervisor_schema_version": "2026-06-16"},
-    }
-
-
-def test_the_trailers_metadata_has_no_escape_that_yaml_reads_otherwise() -> None:
-    """JSON writes a character above the basic plane as two escapes, which YAML takes for two broken characters."""
-    assert b"\\u" not in metadata(["größe", "\N{GRINNING FACE}"])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -19,6 +18,7 @@ from outboard.bundle import contents, packer, target
 from outboard.bundle.contents import collect
 from outboard.bundle.format import parse
 from outboard.bundle.manifest import Manifest
+from outboard.bundle.metadata import read_metadata
 from outboard.errors import BundleError, LoadError, UsageError
 from tests.benchmarks.plain_supervisor import greeting, run_task
 from tests.bundle.conftest import HELLO
@@ -109,7 +109,7 @@ def test_the_authors_text_is_the_source_region(hello: Path) -> None:
     layout = parse(hello.read_bytes())
     assert HELLO.read_bytes() in layout.sources
     assert HELLO.read_bytes() not in layout.executable
-    assert json.loads(layout.metadata)["dags"] == {"hello": ""}
+    assert read_metadata(layout.metadata, "hello").dag_ids == ("hello",)
 
 
 def test_the_digest_follows_the_code_and_not_the_dag_ids(here: Target, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from outboard.bundle import reader
 from outboard.bundle.archive import Archive
 from outboard.bundle.format import MAGIC, TRAILER_SIZE, compose
-from outboard.bundle.manifest import Manifest, SourceFile, metadata
+from outboard.bundle.manifest import Manifest, SourceFile
+from outboard.bundle.metadata import write_metadata
 from outboard.errors import DamagedBundleError, UsageError
 
 SOURCE = b"x = 1\n"
@@ -62,7 +63,7 @@ def sealed(
         whole += archive.member(name, content, len(whole))
     whole += gap
     whole += archive.directory(len(whole))
-    text = metadata(MANIFEST.dag_ids) if text is None else text
+    text = write_metadata(MANIFEST.dag_ids, "2026-06-16") if text is None else text
     path.write_bytes(compose(executable, whole[len(executable) :], text))
     path.chmod(0o755)
     return path
@@ -211,7 +212,7 @@ def test_an_executable_that_names_no_program_is_damage(tmp_path: Path, line: byt
 
 def test_a_zip_without_its_directory_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "small"
-    path.write_bytes(compose(b"#!/bin/sh\n", b"some text", metadata(["a"])))
+    path.write_bytes(compose(b"#!/bin/sh\n", b"some text", write_metadata(["a"], "2026-06-16")))
     error = damage_of(path)
     assert (error.region, error.problem) == ("zip directory", "its end record is not where it belongs")
 
@@ -234,7 +235,7 @@ def test_a_member_listed_twice_is_damage(tmp_path: Path) -> None:
     whole = b"#!/bin/sh\n"
     for _ in range(2):
         whole += archive.member("manifest.json", MANIFEST.to_json(), len(whole))
-    path.write_bytes(compose(whole, archive.directory(len(whole)), metadata(MANIFEST.dag_ids)))
+    path.write_bytes(compose(whole, archive.directory(len(whole)), write_metadata(MANIFEST.dag_ids, "2026-06-16")))
     assert "twice" in damage_of(path).problem
 
 
@@ -257,13 +258,13 @@ def test_an_unreadable_manifest_is_damage(tmp_path: Path, text: bytes) -> None:
         (b"{", "neither JSON nor YAML"),
         (b"\xff", "neither JSON nor YAML"),
         (b"[]", "a mapping belongs there, not list"),
-        (metadata(["a"]), "it names the Dags a, and the manifest a, b"),
-        (metadata(["b", "a"]), "it names the Dags b, a, and the manifest a, b"),
-        (metadata([]), "it names the Dags none, and the manifest a, b"),
-        (metadata(["a", "b"], "2026-10-30"), "its schema date is 2026-10-30, and the manifest's 2026-06-16"),
-        (metadata(["a", "b"], "2031-01-01"), "2031-01-01, and this outboard knows 2026-06-16 and 2026-10-30"),
-        (metadata(["a", "b"], ""), "names no schema date"),
-        (metadata(["a", "b"]) + b" ", "not in the form in which outboard writes it"),
+        (write_metadata(["a"], "2026-06-16"), "it names the Dags a, and the manifest a, b"),
+        (write_metadata(["b", "a"], "2026-06-16"), "it names the Dags b, a, and the manifest a, b"),
+        (write_metadata([], "2026-06-16"), "it names the Dags none, and the manifest a, b"),
+        (write_metadata(["a", "b"], "2026-10-30"), "its schema date is 2026-10-30, and the manifest's 2026-06-16"),
+        (write_metadata(["a", "b"], "2031-01-01"), "2031-01-01, and this outboard knows 2026-06-16 and 2026-10-30"),
+        (write_metadata(["a", "b"], ""), "names no schema date"),
+        (write_metadata(["a", "b"], "2026-06-16") + b" ", "not in the form in which outboard writes it"),
         (b"dags: {a: , b: }", "names no schema date"),
         (
             b"dags: {a: , b: }\nsdk: {supervisor_schema_version: '2026-06-16'}",

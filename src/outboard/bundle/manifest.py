@@ -1,8 +1,7 @@
-"""What a bundle says about itself: the manifest (ours) and the metadata in its trailer (Airflow's).
+"""What a bundle says about itself: the manifest.
 
-Knows both texts and converts between the manifest and its JSON. Must not know how a bundle is built or laid out.
-The trailer's metadata holds only what Airflow looks up, because Airflow parses the YAML of every bundle that it passes
-on its way to the right one, for each task.
+Knows the text and converts between it and its JSON. Must not know how a bundle is built or laid out, nor what Airflow looks a
+Dag up by: that is in `outboard.bundle.metadata`.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from outboard.bundle.metadata import to_json
 from outboard.errors import BundleError
 from outboard.protocol.versions import DEFAULT_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
-__all__ = ("MANIFEST_MEMBER", "MANIFEST_VERSION", "Manifest", "SourceFile", "metadata")
+__all__ = ("MANIFEST_MEMBER", "MANIFEST_VERSION", "Manifest", "SourceFile")
 
 MANIFEST_MEMBER = "manifest.json"
 """The manifest's name inside the bundle's zip."""
@@ -118,12 +116,3 @@ class Manifest:
             return cls(sources=sources, **known)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"its manifest cannot be read: {type(error).__name__}: {error}") from error
-
-
-def metadata(dag_ids: Sequence[str], schema_version: str = DEFAULT_SCHEMA) -> bytes:
-    """What Airflow reads from the trailer: JSON, which is also YAML.
-
-    Airflow only looks at the keys, and reads them all on its way for each task. An empty text behind each is what its YAML
-    reader takes least time for: a sixth less than an empty mapping.
-    """
-    return to_json({"dags": dict.fromkeys(dag_ids, ""), "sdk": {"supervisor_schema_version": schema_version}})

@@ -35,7 +35,8 @@ from outboard.bundle.dependencies import PackedEnvironment
 from outboard.bundle.disk import refusal
 from outboard.bundle.entry import PORTABLE_FIRST_LINE, Start, executable_head, fixed_start, searching_start
 from outboard.bundle.format import compose
-from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest, SourceFile, metadata
+from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest, SourceFile
+from outboard.bundle.metadata import write_metadata
 from outboard.bundle.nested import compress
 from outboard.bundle.target import Target
 from outboard.errors import BundleError, LoadError, UsageError
@@ -357,7 +358,7 @@ def _assemble(sketch: Draft, manifest: Manifest) -> bytes:
     executable = _lay_out(archive, inner, bytearray(head))
     whole = _lay_out(archive, authors, bytearray(executable))
     whole += archive.directory(len(whole))
-    return compose(bytes(executable), bytes(whole[len(executable) :]), metadata(manifest.dag_ids, sketch.schema))
+    return compose(bytes(executable), bytes(whole[len(executable) :]), write_metadata(manifest.dag_ids, sketch.schema))
 
 
 def _start(sketch: Draft) -> Start:
