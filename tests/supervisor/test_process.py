@@ -39,9 +39,9 @@ async def test_an_end_is_noticed_and_told(code: str, exit_code: int) -> None:
         with anyio.fail_after(20):
             assert await process.wait() == exit_code
         # Not reaped yet: the pid is still its own.
-        assert os.path.exists(f"/proc/{process.pid}")  # noqa: ASYNC240
+        assert os.path.exists(f"/proc/{process.pid}")
     assert process.exit_code == exit_code
-    assert not os.path.exists(f"/proc/{process.pid}")  # noqa: ASYNC240
+    assert not os.path.exists(f"/proc/{process.pid}")
 
 
 async def test_several_may_wait_for_one_end() -> None:

@@ -48,7 +48,7 @@ def latest_first(entries: Sequence[Entry], kept: Collection[str]) -> list[str]:
     """The kept versions by when they were last in place; those that nobody wrote down come last."""
     seen: dict[str, None] = {}
     for entry in reversed(entries):
-        seen |= dict.fromkeys(sha256 for sha256 in (entry.sha256, entry.replaced) if sha256 in kept)
+        seen |= dict.fromkeys(sha256 for sha256 in (entry.sha256, entry.replaced) if sha256 and sha256 in kept)
     return [*seen, *sorted(set(kept) - seen.keys())]
 
 
