@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import venv
 from pathlib import Path
@@ -314,6 +315,12 @@ def test_dots_that_lead_nowhere_are_refused(
     assert said in text
 
 
+def test_a_folder_whose_name_no_import_can_say_is_no_package_despite_its_init(there: Target, tmp_path: Path) -> None:
+    write(tmp_path / "my-flows", {"__init__.py": "", "weather.py": "import near", "near.py": "from . import weather"})
+    text = refused(there, tmp_path / "my-flows" / "weather.py")
+    assert text == "near.py, line 1: the folder my-flows is no package, since no import can name it; rename it"
+
+
 @pytest.mark.parametrize("name", ["json", "outboard", "msgpack", "__main__", "_vendor"])
 def test_a_name_that_would_hide_another_module_is_refused(there: Target, tmp_path: Path, name: str) -> None:
     write(tmp_path / "one", {f"{name}.py": ""})
@@ -487,6 +494,14 @@ def test_two_files_in_different_folders_each_find_what_is_beside_them(there: Tar
     assert [each.name for each in found.modules] == ["two", "one", "far", "near"]
 
 
+def test_a_module_that_is_beside_another_given_file_is_found_if_it_is_nowhere_else(
+    there: Target, tmp_path: Path
+) -> None:
+    write(tmp_path, {"a/one.py": "import far, installed", "b/two.py": "", "b/far.py": "", "b/installed.py": ""})
+    found = collect([tmp_path / "a" / "one.py", tmp_path / "b" / "two.py"], [], there)
+    assert names(found) == {"one", "two", "far"}
+
+
 def test_what_is_given_twice_counts_once(there: Target, tmp_path: Path) -> None:
     write(tmp_path, {"weather.py": DAG, "helper.py": ""})
     found = collect([tmp_path / "helper.py", tmp_path, tmp_path / "weather.py", tmp_path / "helper.py"], [], there)
@@ -540,6 +555,14 @@ def test_included_files_and_folders_come_along_by_their_paths(there: Target, tmp
         "mine", "mine.deep", "mine.deep.leaf", "mine.other", "plain", "plugins", "plugins.one",
     ]  # fmt: skip
     assert found.data == {"common.csv": b"3", "notes/today.txt": b"2", "sql/extract.sql": b"1"}
+
+
+def test_a_files_own_folder_may_be_included(there: Target, tmp_path: Path) -> None:
+    write(tmp_path, {"flows/weather.py": "import near", "flows/near.py": "", "flows/other.py": DAG, "flows/a.sql": ""})
+    found = collect([tmp_path / "flows" / "weather.py"], [tmp_path / "flows"], there)
+    assert found.entry_modules == ("weather",)
+    assert names(found) == {"weather", "near", "other"}
+    assert set(found.data) == {"a.sql"}
 
 
 def test_an_included_module_is_found_by_imports_and_goes_before_what_is_installed(
@@ -618,6 +641,33 @@ def test_a_file_name_that_is_not_utf8_is_refused(there: Target, tmp_path: Path) 
     write(tmp_path, {"flows/weather.py": DAG})
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/flows/\xff.txt"))).write_text("")
     assert "not UTF-8" in refused(there, tmp_path / "flows")
+
+
+# ── the same each time ────────────────────────────────────────────────────────────────────────────────────────────
+
+COLLECT = """
+import sys
+from pathlib import Path
+from outboard.bundle import target
+from outboard.bundle.contents import collect
+print(collect([Path(sys.argv[1])], [], target.inspect(Path(sys.prefix))))
+"""
+
+
+def test_neither_the_order_of_the_disk_nor_the_seed_of_hashes_changes_anything(tmp_path: Path) -> None:
+    files = {f"flows/{name}.py": f"from outboard import dag\nimport {name}_library.x, plain\n" for name in "abcdefgh"}
+    files |= {f"flows/{name}_library/x.py": "" for name in "abcdefgh"} | {
+        f"flows/{name}.sql": "" for name in "abcdefgh"
+    }
+    files |= {"flows/plain.py": "import a_library, zipfile, attrs, anyio, msgpack, pytest"}
+    found = []
+    for seed, order in (("1", sorted(files)), ("2", sorted(files, reverse=True))):
+        folder = write(tmp_path / seed, {name: files[name] for name in order})
+        command = [sys.executable, "-c", COLLECT, str(folder / "flows")]
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        found.append(subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60).stdout)
+    assert found[0] == found[1]
+    assert found[0].count(b"Module(") == 8 + 1 + 8 * 2
 
 
 # ── the whole ─────────────────────────────────────────────────────────────────────────────────────────────────────

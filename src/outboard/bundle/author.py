@@ -20,7 +20,8 @@ from pathlib import Path
 
 import attrs
 
-from outboard.bundle.author_tree import INIT, Place, Tree, child, is_module_name, module_name, package_root
+from outboard.bundle.author_tree import INIT, Place, Tree, child, is_module_name, module_name, package_root, place_of
+from outboard.bundle.import_resolution import Resolver
 from outboard.bundle.module import AuthorContents, Module
 from outboard.bundle.module_graph import Graph, Node, Problem, Root
 from outboard.bundle.target import Target
@@ -54,11 +55,12 @@ def author_contents(
 
 def _absolute(paths: Sequence[Path]) -> tuple[Path, ...]:
     """The paths from the file system's root, links kept: modules are found where the author sees them."""
-    absolute = tuple(dict.fromkeys(Path(os.path.abspath(path)) for path in paths))
-    for path in absolute:
-        if not path.exists():
-            raise UsageError(f"{path} cannot be read: No such file or directory")
-    return absolute
+    for path in paths:
+        try:
+            path.stat()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    return tuple(dict.fromkeys(Path(os.path.abspath(path)) for path in paths))
 
 
 class _Collection:
@@ -73,13 +75,9 @@ class _Collection:
         self._includes = [(path, self._root_of_include(path)) for path in includes]
         roots = [*self._roots.values(), *(root for _, root in self._includes)]
         self._tree = Tree([*(root.folder for root in roots), *paths, *includes])
-        self._graph = Graph(
-            target,
-            self._tree,
-            roots=list(self._roots.values()),
-            named=self._named(),
-            taken=taken,
-            partial=frozenset(_packages_above(paths)),
+        self._graph = Graph(self._tree, partial=frozenset(_packages_above(paths)))
+        self._resolver = Resolver(
+            self._graph, target, self._tree, roots=list(self._roots.values()), named=self._named(), taken=taken
         )
         self._entries: dict[str, None] = {}
 
@@ -87,7 +85,7 @@ class _Collection:
         candidates = {path: list(self._add(path)) for path in self._paths}
         for path, root in self._includes:
             self._include(path, root)
-        self._graph.grow()
+        self._resolver.grow()
         for path, names in candidates.items():
             self._choose(path, names)
         needed = self._graph.reach(self._entries, through_optional=True)
@@ -116,21 +114,23 @@ class _Collection:
     def _include(self, path: Path, root: Root) -> None:
         if path.is_dir():
             self._graph.add_folder(path, root.folder, root)
-        elif is_module_name(path) and all(part.isidentifier() for part in path.relative_to(root.folder).parts[:-1]):
-            self._graph.add(_place(path, root.folder), root)
-        else:
+            return
+        place = place_of(path, root.folder)
+        if place is None:
             self._graph.add_data(path, root)
+        else:
+            self._graph.add(place, root)
 
     def _root_of_include(self, path: Path) -> Root:
         """The innermost root that it lies in; if none, its own folder is one."""
-        inside = [root for root in self._roots.values() if path.is_relative_to(root.folder) and path != root.folder]
+        inside = [root for root in self._roots.values() if path.is_relative_to(root.folder)]
         return max(inside, key=lambda root: len(root.folder.parts), default=Root(folder=package_root(path.parent)))
 
     def _named(self) -> dict[str, Root]:
         named: dict[str, Root] = {}
         for path, root in self._includes:
-            top = path.relative_to(root.folder).parts[0].removesuffix(".py")
-            if child(root.folder, top, root.folder, self._tree) is not None:
+            top = path.relative_to(root.folder).as_posix().partition("/")[0].removesuffix(".py")
+            if top != "." and child(root.folder, top, root.folder, self._tree) is not None:
                 named.setdefault(top, root)
         return named
 
@@ -192,7 +192,7 @@ class _Collection:
         """Tell the modules from the files that are none, or that nobody imports and that would hide others."""
         hot = {node.name for node in needed}
         idle = [node for name, node in self._graph.nodes.items() if name not in hot]
-        hiding = self._taken | self._graph.installed({node.top for node in idle} - {node.top for node in needed})
+        hiding = self._taken | self._resolver.installed({node.top for node in idle} - {node.top for node in needed})
         kept = {node.name: node for node in idle if _is_importable(node) and node.top not in hiding}
         kept |= {node.name: node for node in needed}
         modules_files = {node.path for node in kept.values()}
@@ -203,7 +203,7 @@ class _Collection:
         return tuple(modules), dict(sorted(data.items()))
 
     def _module(self, node: Node, *, is_cold: bool) -> Module:
-        text = self._graph.namespace_text(node.name) if node.place.is_namespace else node.text
+        text = self._resolver.namespace_text(node.name) if node.place.is_namespace else node.text
         is_package = node.place.folder is not None
         return Module(name=node.name, is_package=is_package, file=node.path, text=text, is_cold=is_cold)
 
@@ -232,10 +232,10 @@ def _packages_above(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _place(file: Path, root: Path) -> Place:
+    """The module that a file becomes which is given, whatever it is called."""
     above = file.relative_to(root).parts[:-1]
-    if file.name == INIT and above:
-        return Place(name=".".join(above), anchor=root, file=file, folder=file.parent)
-    return Place(name=".".join((*above, module_name(file))), anchor=root, file=file, folder=None)
+    name = ".".join((*above, module_name(file)))
+    return place_of(file, root) or Place(name=name, anchor=root, file=file, folder=None)
 
 
 def _uses_outboard(node: Node) -> bool:

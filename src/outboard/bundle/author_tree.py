@@ -18,7 +18,7 @@ import attrs
 from outboard.bundle.format import MAGIC
 from outboard.errors import UsageError
 
-__all__ = ("INIT", "Place", "Tree", "child", "is_module_name", "module_name", "package_root")
+__all__ = ("INIT", "Place", "Tree", "child", "is_module_name", "module_name", "package_root", "place_of")
 
 INIT = "__init__.py"
 
@@ -105,7 +105,7 @@ class Tree:
             if not os.path.isdir(path):
                 if not entry.name.endswith(_LEFT_OUT_SUFFIXES) and not _is_bundle(path):
                     yield path
-            elif not any((path / mark).exists() for mark in _MARKS_OF_ENVIRONMENTS):
+            elif not any(os.path.exists(path / mark) for mark in _MARKS_OF_ENVIRONMENTS):
                 self._check_link(path)
                 real = _real(path)
                 if real in above:
@@ -133,18 +133,28 @@ def child(folder: Path, name: str, anchor: Path, tree: Tree, above: str = "") ->
     """
     dotted = f"{above}.{name}" if above else name
     package, module = folder / name, folder / f"{name}.py"
-    if (package / INIT).is_file():
+    if os.path.isfile(package / INIT):
         return Place(name=dotted, anchor=anchor, file=package / INIT, folder=package)
-    if module.is_file() or module.is_symlink():
+    if os.path.isfile(module) or os.path.islink(module):
         return Place(name=dotted, anchor=anchor, file=module, folder=None)
-    if package.is_dir() and tree.holds_modules(package):
+    if os.path.isdir(package) and tree.holds_modules(package):
         return Place(name=dotted, anchor=anchor, file=None, folder=package)
     return None
 
 
+def place_of(file: Path, anchor: Path) -> Place | None:
+    """Which module a file below a folder is; None if no import can name it."""
+    above = file.relative_to(anchor).parts[:-1]
+    if not is_module_name(file) or not all(part.isidentifier() for part in above):
+        return None
+    if file.name != INIT:
+        return Place(name=".".join((*above, file.stem)), anchor=anchor, file=file, folder=None)
+    return Place(name=".".join(above), anchor=anchor, file=file, folder=file.parent) if above else None
+
+
 def package_root(folder: Path) -> Path:
     """The folder that the names of modules in a folder start from: the first one upwards that is no package."""
-    while (folder / INIT).is_file() and folder.name.isidentifier() and folder != folder.parent:
+    while os.path.isfile(folder / INIT) and folder.name.isidentifier() and folder != folder.parent:
         folder = folder.parent
     return folder
 
@@ -175,7 +185,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _is_bundle(file: Path) -> bool:
     # Packing into the folder that is packed must not make each bundle hold the one before. A bundle's name has no dot.
-    if file.suffix or not file.is_file() or file.stat().st_size < len(MAGIC):
+    if file.suffix or not os.path.isfile(file) or file.stat().st_size < len(MAGIC):
         return False
     try:
         with file.open("rb") as stream:
