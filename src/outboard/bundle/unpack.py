@@ -101,11 +101,10 @@ def _unpack_into(
 ) -> str:
     parent = f"{root}/{cache.UNPACKED}"
     os.makedirs(root, 0o700, exist_ok=True)
+    _check_owner(root)  # before anything is made in it
     with suppress(FileExistsError):
         os.mkdir(parent, 0o700)
-    for folder in (root, parent):
-        if not cache.is_trusted(os.lstat(folder)):
-            raise BundleError("it belongs to somebody else, or others can write to it")
+    _check_owner(parent)
     _check_execution(parent, needs_execution)
     with _locked(f"{parent}/.{digest}.lock"):
         found = cache.find(digest, {cache.CACHE_VARIABLE: root})
@@ -125,6 +124,11 @@ def _unpack_into(
     with suppress(OSError):
         evict(root, limit(environment))
     return unpacked
+
+
+def _check_owner(folder: str) -> None:
+    if not cache.is_trusted(os.lstat(folder)):
+        raise BundleError("it belongs to somebody else, or others can write to it")
 
 
 def _check_execution(folder: str, needs_execution: bool) -> None:
