@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -30,6 +30,8 @@ _LEFT_OUT_AT_TOP = frozenset({".lock", ".gitignore", "CACHEDIR.TAG", "pyvenv.cfg
 # msgpack loads without its native part too, so that part does not tie a bundle to places where code may be executed.
 _OPTIONAL_NATIVE = re.compile(r"/msgpack/_cmsgpack\.[^/]*$")
 
+# Not musllinux, whose wheels load no GNU library.
+_LINUX = re.compile(r"(many)?linux(_|\d)")
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
 _OLD_MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
 
@@ -79,13 +81,13 @@ def pack_environment(target: Target) -> PackedEnvironment:
     compiled = compile_library(target.executable, sources)
     members = {**texts, **{_cache_name(name, target): code for name, code in compiled.items()}}
     archive = compress(members, {name for name, file in files.items() if os.access(file, os.X_OK)})
-    tags = [tag for name in files if name.endswith(".dist-info/WHEEL") for tag in _tags(texts[name])]
+    wheels = [_tags(text) for name, text in texts.items() if name.endswith(".dist-info/WHEEL")]
     return PackedEnvironment(
         archive=archive,
         digest=hashlib.sha256(archive).hexdigest(),
         distributions=tuple(_distributions(texts)),
         needs_execution=bool(native),
-        glibc=_glibc(tags) if native else "",
+        glibc=_glibc(wheels) if native else "",
         machine=os.uname().machine if native else "",
         start_natives={"msgpack._cmsgpack": accelerator} if accelerator else {},
     )
@@ -131,23 +133,25 @@ def _distributions(texts: dict[str, bytes]) -> Iterator[Distribution]:
             yield Distribution(name=fields.get("Name", "?"), version=fields.get("Version", "?"))
 
 
-def _tags(wheel: bytes) -> Iterator[str]:
-    for line in wheel.decode("utf-8", "replace").splitlines():
-        if line.startswith("Tag: "):
-            yield line.removeprefix("Tag: ").rpartition("-")[2]
+def _tags(wheel: bytes) -> list[str]:
+    """The platforms that a wheel is for, as its metadata has them."""
+    lines = wheel.decode("utf-8", "replace").splitlines()
+    return [line.rpartition("-")[2] for line in lines if line.startswith("Tag: ")]
 
 
-def _glibc(tags: list[str]) -> str:
-    """The newest of the oldest C libraries that the wheels were built for; what was built here needs the one here."""
-    needed = [(2, 0)]
-    for tag in tags:
-        if (match := _MANYLINUX.fullmatch(tag)) is not None:
-            needed.append((int(match[1]), int(match[2])))
-        elif (old := _OLD_MANYLINUX.get(tag.partition("_")[0])) is not None:
-            needed.append(_version(old))
-        elif tag.startswith("linux_"):
-            needed.append(_version((os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.0").rpartition(" ")[2]))
-    return ".".join(map(str, max(needed)))
+def _glibc(wheels: Sequence[Sequence[str]]) -> str:
+    """The lowest C library that all of the wheels run with; each of them runs with the lowest that it names."""
+    needed = [min(versions) for tags in wheels if (versions := [*map(_glibc_of, filter(_LINUX.match, tags))])]
+    return ".".join(map(str, max(needed))) if needed else ""
+
+
+def _glibc_of(tag: str) -> tuple[int, int]:
+    if (match := _MANYLINUX.fullmatch(tag)) is not None:
+        return int(match[1]), int(match[2])
+    if (old := _OLD_MANYLINUX.get(tag.partition("_")[0])) is not None:
+        return _version(old)
+    # Built here, so it may need all that is here.
+    return _version((os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.0").rpartition(" ")[2])
 
 
 def _version(text: str) -> tuple[int, int]:
