@@ -10,6 +10,7 @@ import pytest
 
 from outboard.bundle import contents, packer, target
 from outboard.bundle.contents import collect
+from tests.bundle import fat
 
 if TYPE_CHECKING:
     from outboard.bundle.target import Target
@@ -29,3 +30,15 @@ def hello(here: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("packed") / "hello"
     packer.pack(collect([HELLO], [], here), output, here, lambda bundle: ["hello"])
     return output
+
+
+@pytest.fixture(scope="session")
+def native() -> fat.Carried:
+    """An environment with native code that cannot be done without, to be carried by bundles."""
+    return fat.carried(fat.NATIVE)
+
+
+@pytest.fixture(scope="session")
+def pure() -> fat.Carried:
+    """An environment all of which can be done in pure Python."""
+    return fat.carried(fat.PURE)

@@ -167,9 +167,7 @@ class Bundle:
         folder = cache.find(environment["digest"], environ)
         if folder is None:
             return False
-        self._importer.natives = {name: f"{folder}/{file}" for name, file in environment["natives"].items()}
-        _enter(environment, folder + "/")
-        environment["digest"] = ""
+        self._enter_unpacked(folder)
         return True
 
     def complete(self) -> None:
@@ -187,10 +185,19 @@ class Bundle:
             check(self.name, environment["machine"], environment["glibc"])
         if environment["digest"]:
             folder = self._unpacked(environment["member"], environment["digest"], environment["native"])
-            _enter(environment, folder + "/")
-            environment["digest"] = ""
+            # In the order that later starts have: before what is found inside the bundle, which is on the path already.
+            inside = sys.path[-len(environment["inside"]) :]
+            del sys.path[-len(inside) :]
+            self._enter_unpacked(folder)
+            sys.path += inside
         if environment["files_digest"]:
             self._importer.folder = self._unpacked(environment["files_member"], environment["files_digest"], False)
+
+    def _enter_unpacked(self, folder: str) -> None:
+        environment = self._environment
+        self._importer.natives = {name: f"{folder}/{file}" for name, file in environment["natives"].items()}
+        _enter(environment, folder + "/")
+        environment["digest"] = ""
 
     def _unpacked(self, member: str, digest: str, native: bool) -> str:
         from os import environ
