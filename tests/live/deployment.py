@@ -55,6 +55,9 @@ ENDING_SECONDS = 30
 
 LOG_TAIL_LINES = 60
 
+# Waiting means asking, and the API server writes a line for each question.
+OWN_QUESTIONS = "[http.access]"
+
 HOST = "127.0.0.1"
 
 
@@ -264,5 +267,6 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def _tail(path: Path) -> str:
-    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    text = path.read_text(errors="replace") if path.exists() else ""
+    lines = [line for line in text.splitlines() if OWN_QUESTIONS not in line]
     return "\n".join([f"── the last lines of {path.name} ──", *lines[-LOG_TAIL_LINES:]])
