@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from outboard.bundle import contents, packer, target
+from outboard.bundle.archive import MAX_SIZE
 from outboard.bundle.contents import AuthorContents, Module, collect
 from outboard.errors import LoadError, UsageError
 from tests.benchmarks.plain_supervisor import greeting, run_task
@@ -410,6 +411,8 @@ def test_of_a_folder_everything_comes_along_but_what_is_hidden_compiled_installe
             "venv/pyvenv.cfg": "",
             "venv/lib/x.py": "",
             "conda/conda-meta/history": "",
+            "pip.conf": "[global]\nindex-url = https://me:planted-secret@example.org/simple",
+            "settings/uv.toml": "",
             "hello": hello.read_bytes(),
         },
     )
@@ -424,6 +427,23 @@ def test_of_a_folder_everything_comes_along_but_what_is_hidden_compiled_installe
         "sql/extract.sql": b"select 1",
     }
     assert list(found.data) == sorted(found.data)
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "uv.lock", "dev-requirements.txt", "sub/requirements.in"])
+def test_a_password_of_an_index_does_not_come_along(there: Target, tmp_path: Path, name: str) -> None:
+    write(tmp_path / "flows", {"weather.py": DAG, name: "https://example.org/simple/x-1.0.whl"})
+    assert set(collect([tmp_path / "flows"], [], there).data) == {name}
+    write(tmp_path / "flows", {name: "url = 'https://me:planted-secret@example.org/simple'"})
+    text = refused(there, tmp_path / "flows")
+    assert text.startswith(f"{name} names a package index with a password, ")
+    assert "planted-secret" not in text
+
+
+def test_more_than_a_bundle_holds_is_refused_before_it_is_read(there: Target, tmp_path: Path) -> None:
+    write(tmp_path / "flows", {"weather.py": DAG, "small.bin": "1", "large.bin": ""})
+    os.truncate(tmp_path / "flows" / "large.bin", MAX_SIZE)
+    text = refused(there, tmp_path / "flows")
+    assert text.endswith(f"and a bundle holds {MAX_SIZE} at most; the largest is large.bin; keep it elsewhere")
 
 
 def test_a_module_that_nobody_imports_hides_nothing_that_is_installed(there: Target, tmp_path: Path) -> None:

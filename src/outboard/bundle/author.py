@@ -16,14 +16,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import attrs
 
+from outboard.bundle.archive import MAX_SIZE
 from outboard.bundle.author_tree import INIT, Place, Tree, child, is_module_name, module_name, package_root, place_of
-from outboard.bundle.import_resolution import Resolver
+from outboard.bundle.credentials import has_credential
+from outboard.bundle.import_resolution import Resolver, explain
 from outboard.bundle.module import AuthorContents, Module
-from outboard.bundle.module_graph import Graph, Node, Problem, Root
+from outboard.bundle.module_graph import Graph, Node, Root
 from outboard.bundle.target import Target
 from outboard.errors import UsageError
 
@@ -32,6 +35,17 @@ __all__ = ("author_contents",)
 # Whoever imports one of these is no Dag. What is named like a test is one unless it imports outboard itself.
 _TEST_LIBRARIES = frozenset({"pytest", "unittest", "hypothesis"})
 _TESTING = "outboard.testing"
+
+# Here addresses are those of packages and indexes; elsewhere an address with a password is the author's own affair.
+_PACKAGING = (
+    "pyproject.toml",
+    "setup.cfg",
+    "Pipfile",
+    "*.lock",
+    "*requirements*.txt",
+    "*requirements*.in",
+    "*constraints*.txt",
+)
 
 
 def author_contents(
@@ -176,7 +190,7 @@ class _Collection:
         required = self._graph.reach(self._entries, through_optional=False)
         problems = [(node, problem) for node in required for problem in node.problems if not problem.optional]
         if problems:
-            raise UsageError(_sentence(problems))
+            raise UsageError(explain(problems))
         own = {node.top: node for node in required}
         for node in required:
             for top, line in node.externals.items():
@@ -196,11 +210,29 @@ class _Collection:
         kept = {node.name: node for node in idle if _is_importable(node) and node.top not in hiding}
         kept |= {node.name: node for node in needed}
         modules_files = {node.path for node in kept.values()}
-        data = {path: self._tree.read(file) for path, file in self._graph.data.items() if path not in modules_files}
+        data = self._data({path: file for path, file in self._graph.data.items() if path not in modules_files})
         data |= {node.path: node.text for node in idle if node.name not in kept and node.place.file is not None}
         ordered = [*self._entries, *sorted(kept.keys() - self._entries.keys())]
         modules = [self._module(kept[name], is_cold=name not in hot) for name in ordered if _is_alive(name, kept)]
         return tuple(modules), dict(sorted(data.items()))
+
+    def _data(self, files: dict[str, Path]) -> dict[str, bytes]:
+        sizes = {path: self._tree.size(file) for path, file in files.items()}
+        if sum(sizes.values()) > MAX_SIZE:
+            largest = max(sizes, key=lambda path: sizes[path])
+            raise UsageError(
+                f"the files that come along have {sum(sizes.values())} bytes, and a bundle holds {MAX_SIZE} at most; "
+                f"the largest is {largest}; keep it elsewhere"
+            )
+        data = {path: self._tree.read(file) for path, file in files.items()}
+        for path, text in data.items():
+            is_packaging = any(fnmatchcase(files[path].name, pattern) for pattern in _PACKAGING)
+            if is_packaging and has_credential(text.decode("utf-8", "replace")):
+                raise UsageError(
+                    f"{path} names a package index with a password, which must not get into a bundle; "
+                    "take it out of the file, or the file out of the folder"
+                )
+        return data
 
     def _module(self, node: Node, *, is_cold: bool) -> Module:
         text = self._resolver.namespace_text(node.name) if node.place.is_namespace else node.text
@@ -260,24 +292,3 @@ def _is_alive(name: str, kept: dict[str, Node]) -> bool:
     return not kept[name].place.is_namespace or any(
         other.startswith(f"{name}.") and not node.place.is_namespace for other, node in kept.items()
     )
-
-
-def _sentence(problems: Sequence[tuple[Node, Problem]]) -> str:
-    """The first problem whole; if that is a module which is not there, the others that are not there too."""
-    node, first = problems[0]
-    start = f"{node.path}, line {first.line}: "
-    if first.text:
-        return start + first.text
-    others: dict[str, str] = {first.module: ""}
-    for owner, problem in problems:
-        if not problem.text:
-            others.setdefault(problem.module, f"{problem.module} ({owner.path}, line {problem.line})")
-    also = ", ".join(filter(None, others.values()))
-    return start + _absent(first.module) + (f"; nor is there {also}" if also else "")
-
-
-def _absent(module: str) -> str:
-    advice = "add what provides it to the file's dependencies, or name its file with --include"
-    if module.partition(".")[0] == "airflow":
-        advice = "a bundle does without Airflow: import the same names from outboard"
-    return f"no module {module} in the standard library, in the environment or beside the file; {advice}"

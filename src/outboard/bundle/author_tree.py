@@ -25,6 +25,9 @@ INIT = "__init__.py"
 _LEFT_OUT_FOLDERS = frozenset({"__pycache__"})
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo")
 
+# How installers are set up on this machine: often with passwords of indexes, and never with anything that a task needs.
+_LEFT_OUT_FILES = frozenset({"pip.conf", "pip.ini", "uv.toml", "_netrc"})
+
 # A folder that holds one of these is an environment, whatever it is called: what it holds are dependencies.
 _MARKS_OF_ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
 
@@ -81,10 +84,17 @@ class Tree:
         except OSError as error:
             raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
 
+    def size(self, file: Path) -> int:
+        """The bytes of a file; 0 if it cannot be told, which `read` will say."""
+        try:
+            return file.stat().st_size
+        except OSError:
+            return 0
+
     def files(self, folder: Path) -> Iterator[Path]:
         """Every file below a folder that comes along with it, in a fixed order.
 
-        Left out are hidden files and folders, compiled code, environments and bundles.
+        Left out are hidden files and folders, compiled code, environments, bundles and settings of installers.
 
         Raises:
             UsageError: a folder cannot be read, or a link leads elsewhere or in circles.
@@ -103,7 +113,7 @@ class Tree:
             if entry.name.startswith(".") or entry.name in _LEFT_OUT_FOLDERS:
                 continue
             if not os.path.isdir(path):
-                if not entry.name.endswith(_LEFT_OUT_SUFFIXES) and not _is_bundle(path):
+                if not _is_left_out(path):
                     yield path
             elif not any(os.path.exists(path / mark) for mark in _MARKS_OF_ENVIRONMENTS):
                 self._check_link(path)
@@ -181,6 +191,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         raise UsageError(f"{folder} cannot be read: {error.strerror or error}") from error
+
+
+def _is_left_out(file: Path) -> bool:
+    return file.name.endswith(_LEFT_OUT_SUFFIXES) or file.name in _LEFT_OUT_FILES or _is_bundle(file)
 
 
 def _is_bundle(file: Path) -> bool:

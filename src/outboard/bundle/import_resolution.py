@@ -19,7 +19,7 @@ from outboard.bundle.module_graph import Edge, Graph, Node, Problem, Root
 from outboard.bundle.target import Target, importable
 from outboard.errors import LoadError
 
-__all__ = ("Resolver",)
+__all__ = ("Resolver", "explain")
 
 _EXTEND = b"""\
 __path__ = __import__("pkgutil").extend_path(__path__, __name__)
@@ -216,6 +216,24 @@ class Resolver:
         node.problems.append(Problem(line=statement.line, module=module, text=text, optional=statement.optional))
 
 
+def explain(problems: Sequence[tuple[Node, Problem]]) -> str:
+    """One sentence about imports that lead nowhere: the first whole; if its module is not there, the others that are not.
+
+    Args:
+        problems: with the modules that they are in; not empty.
+    """
+    node, first = problems[0]
+    start = f"{node.path}, line {first.line}: "
+    if first.text:
+        return start + first.text
+    others: dict[str, str] = {first.module: ""}
+    for owner, problem in problems:
+        if not problem.text:
+            others.setdefault(problem.module, f"{problem.module} ({owner.path}, line {problem.line})")
+    also = ", ".join(filter(None, others.values()))
+    return start + _absent(first.module) + (f"; nor is there {also}" if also else "")
+
+
 def _absolute(node: Node, statement: Import) -> str:
     """The dotted name that an import starts from; empty if its dots lead out of the package."""
     if not statement.level:
@@ -235,3 +253,10 @@ def _beyond(node: Node, statement: Import) -> str:
         return f"the folder {node.place.anchor.name} is no package, since no import can name it; rename it"
     name = statement.base or "a module"
     return f"the file is in no package, which dots could stand for; write {name} without them, or add an {INIT}"
+
+
+def _absent(module: str) -> str:
+    advice = "add what provides it to the file's dependencies, or name its file with --include"
+    if module.partition(".")[0] == "airflow":
+        advice = "a bundle does without Airflow: import the same names from outboard"
+    return f"no module {module} in the standard library, in the environment or beside the file; {advice}"
