@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import venv
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,7 @@ from outboard.errors import LoadError, UsageError
 from tests.benchmarks.plain_supervisor import greeting, run_task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from outboard.bundle.target import Target
 
@@ -655,6 +657,29 @@ def test_a_link_to_nothing_is_refused(there: Target, tmp_path: Path) -> None:
     write(tmp_path, {"weather.py": "import near"})
     (tmp_path / "near.py").symlink_to("gone.py")
     assert refused(there, tmp_path / "weather.py") == f"{tmp_path}/near.py cannot be read: No such file or directory"
+
+
+@contextmanager
+def like_anybody() -> Iterator[None]:
+    """Without the administrator's right to read everything."""
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.parametrize("closed", ["weather.py", "near.py", "sub"])
+def test_what_may_not_be_read_is_told(there: Target, closed: str) -> None:
+    with TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = write(Path(name), {"weather.py": "import outboard, near", "near.py": "", "sub/notes": ""})
+        folder.chmod(0o755)
+        (folder / closed).chmod(0)
+        with like_anybody():
+            text = refused(there, folder)
+        (folder / closed).chmod(0o755)
+        assert text == f"{folder}/{closed} cannot be read: Permission denied"
 
 
 def test_a_file_name_that_is_not_utf8_is_refused(there: Target, tmp_path: Path) -> None:
