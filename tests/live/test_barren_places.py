@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from outboard.bundle.format import compose
-from outboard.bundle.manifest import metadata
+from outboard.bundle.metadata import write_metadata
 from tests.live.conftest import pack
 from tests.live.test_under_airflow import FAILED, SUCCEEDED
 
@@ -81,7 +81,7 @@ def barren(place: str, bare_airflow: AirflowSupervisor, tmp_path_factory: pytest
 
 
 def install(file: Path, script: str) -> None:
-    file.write_bytes(compose(script.encode(), b"#\n", metadata(["barren"])))
+    file.write_bytes(compose(script.encode(), b"#\n", write_metadata(["barren"], "2026-06-16")))
     file.chmod(0o755)
 
 
