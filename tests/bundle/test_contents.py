@@ -258,7 +258,8 @@ def test_an_import_that_leads_nowhere_is_named_with_its_file_and_line(
     line = 3 if "\n" in statement else 2
     assert refused(there, tmp_path / "weather.py") == (
         f"one.py, line {line}: no module {module} in the standard library, in the environment or beside the file; "
-        "add what provides it to the file's dependencies, or name its file with --include"
+        "add what provides it to the file's dependencies, name its file with --include, or catch the ImportError where the "
+        "file can do without"
     )
 
 
@@ -339,6 +340,12 @@ def test_a_file_that_hides_what_it_imports_from_itself_is_refused(there: Target,
     assert refused(there, tmp_path / "installed.py") == (
         "installed.py, line 1: installed is installed, but hidden by the file that imports it; rename the file"
     )
+
+
+def test_a_package_beside_the_file_may_import_itself_though_it_is_installed_too(there: Target, tmp_path: Path) -> None:
+    package = {"toolbox/__init__.py": "from . import saw\nimport toolbox", "toolbox/saw.py": "import toolbox"}
+    write(tmp_path, {"weather.py": "import toolbox", **package})
+    assert names(collect([tmp_path / "weather.py"], [], there)) == {"weather", "toolbox", "toolbox.saw"}
 
 
 def test_a_syntax_error_is_refused_with_its_file_and_line_in_whatever_is_loaded(there: Target, tmp_path: Path) -> None:

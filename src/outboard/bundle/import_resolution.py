@@ -145,7 +145,7 @@ class Resolver:
             self._note(
                 node, statement, top, f"{top} is a module that exists already and {home[0] / top} hides; rename that"
             )
-        elif base == node.name and not node.parent and self._environment.has_module(top):
+        elif base == top == node.name and node.place.folder is None and self._environment.has_module(top):
             self._note(
                 node, statement, top, f"{top} is installed, but hidden by the file that imports it; rename the file"
             )
@@ -256,7 +256,10 @@ def _beyond(node: Node, statement: Import) -> str:
 
 
 def _absent(module: str) -> str:
-    advice = "add what provides it to the file's dependencies, or name its file with --include"
+    advice = (
+        "add what provides it to the file's dependencies, name its file with --include, "
+        "or catch the ImportError where the file can do without"
+    )
     if module.partition(".")[0] == "airflow":
         advice = "a bundle does without Airflow: import the same names from outboard"
     return f"no module {module} in the standard library, in the environment or beside the file; {advice}"
