@@ -7,9 +7,13 @@ import pytest
 
 
 def test_help_names_every_command_and_option(outboard) -> None:
-    assert {"pack", "run"} <= set(outboard("--help").out.split())
+    assert {"pack", "run", "cache"} <= set(outboard("--help").out.split())
     assert {"--task", "--conf", "--var", "--conn", "--json"} <= set(outboard("run", "--help").out.split())
-    assert {"--output", "-o", "--thin"} <= set(outboard("pack", "--help").out.split())
+    told = set(outboard("pack", "--help").out.split())
+    assert {"--output", "-o", "--thin", "--python", "--with", "--lock", "--locked", "--offline"} <= told
+    assert {"--include", "--airflow", "--revision"} <= told
+    assert {"list", "prune", "dir"} <= set(outboard("cache", "--help").out.split())
+    assert {"--all", "--older-than"} <= set(outboard("cache", "prune", "--help").out.split())
 
 
 @pytest.mark.parametrize(

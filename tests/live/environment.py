@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from outboard.bundle.environment import find_uv
+from outboard.bundle.uv import find_uv
 from outboard.errors import EnvironmentBuildError
 
 __all__ = ("BUILD_SECONDS", "built_environment")

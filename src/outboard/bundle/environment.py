@@ -203,7 +203,7 @@ def _install_rest(request: _Request, folder: Path, drift: tuple[str, ...]) -> No
     installed = _install(request, folder, (*theirs, *request.own), *constraint)
     if installed.succeeded:
         return
-    if not installed.is_unsolvable:
+    if not installed.is_unsolvable or (request.uv.offline and installed.not_cached):
         raise _cannot_install(request, installed, folder)
     alone = not theirs or _install(request, folder, theirs, "--dry-run", *constraint).succeeded
     raise _clash_with_us(request, installed) if alone else _cannot_install(request, installed, folder)

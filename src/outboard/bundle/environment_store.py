@@ -134,7 +134,7 @@ class Place:
 
     def _take_lock(self, operation: int) -> int | None:
         """The lock file's descriptor, locked; None if that would mean to wait and was not to."""
-        path = self.parent / f"{self.key}.lock"
+        path = self._lock_file
         while True:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
@@ -190,11 +190,7 @@ class Place:
     @property
     def in_use(self) -> bool:
         """Whether somebody runs in it, builds it or removes it."""
-        lock = self._take_lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if lock is None:
-            return True
-        os.close(lock)
-        return is_in_use(str(self.home))
+        return is_in_use(self._lock_file) or is_in_use(self.home)
 
     def remove(self) -> bool:
         """Remove it and all that belongs to it, unless somebody uses it. Returns whether it is gone."""
@@ -205,10 +201,14 @@ class Place:
             if self.home.exists() and not remove(Entry(str(self.home))):
                 return False
             self._clear()
-            (self.parent / f"{self.key}.lock").unlink(missing_ok=True)
+            self._lock_file.unlink(missing_ok=True)
         finally:
             os.close(lock)
         return True
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.parent / f"{self.key}.lock"
 
     @property
     def _note_file(self) -> Path:
@@ -233,10 +233,10 @@ def places(cache: Path) -> list[Place]:
     return [Place(parent, key) for key in sorted(keys)]
 
 
-def is_in_use(folder: str) -> bool:
-    """Whether a process holds a folder of the cache against being removed."""
+def is_in_use(path: Path) -> bool:
+    """Whether a process holds a folder of the cache, or has taken a lock file."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -10,7 +10,6 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -56,11 +55,11 @@ def _read(file: Path) -> PackedEnvironment | None:
     """What is in a file, if it is there, was written by what now packs, and is whole."""
     try:
         with file.open("rb") as stream:
-            fields: dict[str, Any] = json.loads(stream.readline())
+            written_by, fields = json.loads(stream.readline())
             archive = stream.read()
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return None
-    if fields.pop("packed_by", None) != _packed_by() or fields["digest"] != hashlib.sha256(archive).hexdigest():
+    if written_by != _packed_by() or fields["digest"] != hashlib.sha256(archive).hexdigest():
         return None
     distributions = tuple(Distribution(**each) for each in fields.pop("distributions"))
     return PackedEnvironment(archive=archive, distributions=distributions, **fields)
@@ -68,7 +67,7 @@ def _read(file: Path) -> PackedEnvironment | None:
 
 def _header(packed: PackedEnvironment) -> bytes:
     fields = attrs.asdict(packed, filter=attrs.filters.exclude("archive"))
-    return json.dumps({"packed_by": _packed_by(), **fields}).encode() + b"\n"
+    return json.dumps([_packed_by(), fields]).encode() + b"\n"
 
 
 def _packed_by() -> str:
@@ -82,7 +81,8 @@ def _check(packed: PackedEnvironment, credentials: Credentials) -> None:
     if not credentials.pairs:
         return
     with zipfile.ZipFile(io.BytesIO(packed.archive)) as archive:
-        for name in archive.namelist():
+        # What was compiled says the same as its source, and helps less.
+        for name in sorted(archive.namelist(), key=lambda name: name.endswith(".pyc")):
             if credentials.is_named_in(archive.read(name)):
                 raise BundleError(
                     f"{name}: this file of the environment holds a credential of a package index; "

@@ -79,6 +79,9 @@ for _target, _help in (
 ):
     app.command(f"outboard.cli.{_target}", name=_target.partition(":")[2], help=_help)
 app.command(
+    "outboard.cli.cache:cache", name="cache", help="What was built and unpacked on this machine: list, prune, dir."
+)
+app.command(
     "outboard.cli.airflow:airflow",
     name="airflow",
     help="What an unmodified Airflow needs: settings, stub Dag, diagnosis.",

@@ -42,9 +42,8 @@ _SCHEMAS: dict[str, str] = {version: date for date, version in AIRFLOW.items()}
 
 
 def pack(
-    files: Annotated[
-        list[Path], Parameter(name="FILE", negative="", help="The author's Python files, or folders with them.")
-    ],
+    files: Annotated[Sequence[Path], Parameter(negative="", help="The author's Python files, or folders with them.")],
+    /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The bundle to write; its name has no dot.")],
     thin: Annotated[

@@ -19,6 +19,8 @@ PASSED_NAMES = frozenset(
         # How the outside world is reached.
         "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
         "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+        # Where a bundle unpacks its dependencies, and how much of that is kept.
+        "OUTBOARD_CACHE_DIR", "OUTBOARD_CACHE_SIZE",
         # The two that a runtime reads to filter its records.
         "AIRFLOW__LOGGING__LOGGING_LEVEL", "AIRFLOW__LOGGING__NAMESPACE_LEVELS",
     }
