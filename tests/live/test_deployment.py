@@ -232,3 +232,34 @@ def test_nobody_calls_the_callbacks_of_a_stub_task(api: RestApi, errand: DagRun)
 def test_the_outlets_of_a_stub_task_have_no_events(api: RestApi, errand: DagRun) -> None:
     assert (errand.states["natively_delivers"], errand.states["delivers"]) == ("success", "success")
     assert (api.asset_events("delivered_natively"), api.asset_events("delivered")) == (1, 0)
+
+
+# ── what comes of an end that the report does not match ───────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def rude(api: RestApi, deployed_dags: Path) -> DagRun:
+    shutil.copy(DEPLOYED / "rude_dag.py", deployed_dags)
+    api.wait_for_dag("rude")
+    return api.run("rude", RUN_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "state", "tries", "state_in_3_4", "tries_in_3_4"),
+    [
+        ("says_nothing", "failed", 1, "failed", 1),
+        ("says_nothing_with_a_retry", "failed", 2, "failed", 2),
+        ("succeeds_and_exits_with_7", "success", 1, "success", 1),
+        ("succeeds_and_exits_with_7_with_a_retry", "success", 1, "success", 1),
+        ("skips_and_exits_with_7", "failed", 1, "skipped", 1),
+        ("skips_and_exits_with_7_with_a_retry", "failed", 2, "skipped", 1),
+        ("fails_for_good_and_exits_with_7", "failed", 1, "failed", 1),
+        ("fails_for_good_and_exits_with_7_with_a_retry", "failed", 2, "failed", 1),
+    ],
+)
+def test_a_task_whose_exit_code_belies_its_report_ends_as_airflow_sees_it(
+    rude: DagRun, airflow_version: str, task_id: str, state: str, tries: int, state_in_3_4: str, tries_in_3_4: int
+) -> None:
+    task = rude.tasks[task_id]
+    expected = (state, tries) if airflow_version.startswith("3.3.") else (state_in_3_4, tries_in_3_4)
+    assert (task["state"], task["try_number"]) == expected
