@@ -107,9 +107,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pack(source: Path, output: Path) -> None:
-    """Pack an author's file for the environment that runs the tests, which has no Airflow."""
-    command = [Path(sys.executable).with_name("outboard"), "pack", source, "-o", output, "--thin", sys.prefix]
+def pack(source: Path, output: Path, *, fat: bool = False) -> None:
+    """Pack an author's file for the environment that runs the tests, which has no Airflow; or with one of its own."""
+    where = [] if fat else ["--thin", sys.prefix]
+    command = [Path(sys.executable).with_name("outboard"), "pack", source, "-o", output, *where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PACK_SECONDS, check=False)
     if done.returncode:
         pytest.fail(f"outboard could not pack {source.name}: {done.stderr or done.stdout}", pytrace=False)

@@ -66,12 +66,17 @@ def place(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
-def barren(place: str, bare_airflow: AirflowSupervisor, tmp_path_factory: pytest.TempPathFactory) -> AirflowSupervisor:
+@pytest.fixture(scope="module", params=["thin", "fat"])
+def barren(
+    request: pytest.FixtureRequest,
+    place: str,
+    bare_airflow: AirflowSupervisor,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AirflowSupervisor:
     """Airflow's supervisor, which finds the Dag ``barren`` in such a place."""
     folder = tmp_path_factory.mktemp("barren")
     bundle = folder / "barren_tasks"
-    pack(SOURCE, bundle)
+    pack(SOURCE, bundle, fat=request.param == "fat")
     kept = shlex.join([str(folder), sys.prefix, sys.base_prefix])
     lines = "\n".join(PLACES[place])
     inside = INSIDE.format(place=lines, kept=kept, uid=NOBODY_KNOWN, gid=ROOT_GROUP)
