@@ -20,6 +20,8 @@ from outboard.errors import EnvironmentBuildError, OutboardError, UsageError
 from tests.bundle.package_index import PASSWORD, USER, PrivateIndex, own_wheels, private_index, wheel
 from tests.bundle.small_disk import may_mount
 
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
 
 @pytest.fixture(autouse=True)
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -147,6 +149,20 @@ def test_stand_ins_of_a_version_manager_that_do_not_start_are_passed_over(
         build(requires_python=">=3.99")
 
 
+def test_the_versions_behind_such_stand_ins_are_found(build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_ins, version = tmp_path / "manager" / "shims", tmp_path / "manager" / "versions" / HERE / "bin"
+    for folder in (stand_ins, version):
+        folder.mkdir(parents=True)
+    (stand_ins / f"python{HERE}").write_text("#!/bin/sh\necho 'no version is chosen' >&2\nexit 127\n")
+    (stand_ins / f"python{HERE}").chmod(0o755)
+    (version / "python3").symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("PATH", str(stand_ins))
+    # Otherwise the interpreter that runs outboard comes first.
+    monkeypatch.setattr(sys, "prefix", "")
+    monkeypatch.chdir(tmp_path)
+    assert (build(python=HERE) / "bin" / "python").resolve() == Path(sys.executable).resolve()
+
+
 def test_a_wish_that_is_no_version_specifier_is_told(build) -> None:
     with pytest.raises(EnvironmentBuildError, match=r"'newest', which is no version specifier"):
         build(requires_python="newest")
@@ -155,9 +171,6 @@ def test_a_wish_that_is_no_version_specifier_is_told(build) -> None:
 def test_an_interpreter_below_our_floor_does_not_fit(build) -> None:
     with pytest.raises(EnvironmentBuildError, match="no such interpreter"):
         build(requires_python="<3.10")
-
-
-HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 @pytest.mark.parametrize(

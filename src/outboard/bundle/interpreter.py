@@ -19,7 +19,7 @@ from outboard.errors import EnvironmentBuildError, UsageError
 
 __all__ = ("choose_interpreter",)
 
-_BROKEN = re.compile(r"Failed to inspect Python interpreter from search path at `([^`]+)`")
+_BROKEN = re.compile(r"Failed to inspect Python interpreter from (?:first executable in the )?search path at `([^`]+)`")
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}")
 _WHOLE_VERSION_PARTS = 3
 
@@ -74,14 +74,26 @@ def _find(uv: Uv, wanted: Sequence[str], environment: dict[str, str]) -> tuple[P
 
 
 def _drop_broken_folder(environment: dict[str, str], complaint: str) -> bool:
-    """Take a folder off the path whose interpreters don't start: a version manager's stand-ins for absent versions."""
+    """Take a folder off the path whose interpreters don't start: a version manager's stand-ins.
+
+    Those of pyenv start only where a version is chosen; the versions themselves are in a folder beside theirs.
+    """
     broken = _BROKEN.search(complaint)
     if broken is None:
         return False
+    dropped = os.path.dirname(os.path.abspath(broken[1]))  # what is below the current folder is told from there
     folders = environment.get("PATH", "").split(os.pathsep)
-    kept = [folder for folder in folders if os.path.normpath(folder) != os.path.dirname(broken[1])]
-    environment["PATH"] = os.pathsep.join(kept)
-    return len(kept) < len(folders)
+    kept = [folder for folder in folders if os.path.abspath(folder) != dropped]
+    if len(kept) == len(folders):
+        return False
+    versions = Path(dropped).parent.glob("versions/*/bin")
+    newest_first = sorted(versions, key=lambda folder: _numbers(folder.parent.name), reverse=True)
+    environment["PATH"] = os.pathsep.join([*kept, *map(str, newest_first)])
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def _named(uv: Uv, file: str, requires_python: str | None, python: str) -> Path:
