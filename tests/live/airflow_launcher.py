@@ -6,10 +6,13 @@ writer), but for the transport below the client, which is in memory. It must not
 One process runs many tasks, since importing Airflow costs seconds: a job is a line of JSON on stdin, its report a line
 on stdout.
 
-    job     do: "run"; dag_id, task_id, map_index, heartbeat_interval (seconds), environment, api: a `ScriptedApi`'s script
-    report  exit_code, final_state, raised, stalled, log (the task log's lines), calls (method, path, params, body, status)
+    job     do: "run"; dag_id, task_id, map_index, heartbeat_interval (seconds), environment, api: a `ScriptedApi`'s script;
+            native: the file of a Dag that Airflow is to run by itself, or null for a bundle
+    report  exit_code, final_state, raised, stalled, log (the task log's lines), calls (method, path, params, body, status),
+            wall and cpu (seconds that the supervisor took; cpu is its own and the task's)
 
-With do: "find", a job has only a dag_id, and the report says which file Airflow's own search finds for it.
+With do: "find", a job has only a dag_id, and the report says which file Airflow's own search finds for it. With do: "search",
+it has a folder and dag_ids, and the report says what each search took, in seconds of CPU.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import resource
 import sys
 import time
 import traceback
@@ -180,24 +184,26 @@ def _not_found(what: str) -> tuple[int, Any]:
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Run one task to its end; what happened, as JSON can carry it."""
     what = TaskInstance(
-        **{"id": uuid.uuid4(), "dag_version_id": uuid.uuid4(), "run_id": "live", "try_number": 1, "queue": QUEUE},
+        **{"id": uuid.uuid4(), "dag_version_id": uuid.uuid4(), "run_id": "live", "try_number": 1},
         **{"dag_id": job["dag_id"], "task_id": job["task_id"], "map_index": job["map_index"]},
+        queue="default" if job["native"] else QUEUE,
     )
     api = ScriptedApi(job["api"], what)
     supervisor.MIN_HEARTBEAT_INTERVAL = interval = job["heartbeat_interval"]
     ObservedCoordinator.result = raised = None
     log_path = f"{what.id}.log"
-    started = time.monotonic()
+    stopwatch = Stopwatch()
     try:
         transport = httpx.MockTransport(api)
         with (
             mock.patch.dict(os.environ, job["environment"]),
             api_client.Client(base_url=None, dry_run=True, token="", transport=transport) as client,
+            stopwatch,
         ):
             supervisor.supervise_task(
                 ti=what,
                 bundle_info=BundleInfo(name=DAG_BUNDLE, version=None),
-                dag_rel_path="stub.py",
+                dag_rel_path=job["native"] or "stub.py",
                 token="",
                 client=client,
                 log_path=log_path,
@@ -210,10 +216,31 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         "final_state": result and str(getattr(result.final_state, "value", result.final_state)),
         "raised": raised,
         # Airflow polls for the end of a process whose sockets it missed the end of only this often.
-        "stalled": time.monotonic() - started >= interval,
+        "stalled": stopwatch.wall >= interval,
+        "wall": stopwatch.wall,
+        "cpu": stopwatch.cpu,
         "calls": api.calls,
         "log": read_log(home / "logs" / log_path),
     }
+
+
+class Stopwatch:
+    """What goes by within a block: time, and CPU of this process and of those of its children that have ended."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    def __enter__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), cpu_seconds()
+
+    def __exit__(self, *_: object) -> None:
+        self.wall, self.cpu = time.monotonic() - self._wall, cpu_seconds() - self._cpu
+
+
+def cpu_seconds() -> float:
+    """CPU of this process and of its children, so far."""
+    taken = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in taken)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -230,13 +257,23 @@ def find(job: dict[str, Any]) -> dict[str, Any]:
     return {"path": str(found.path), "schema_version": found.schema_version}
 
 
+def search(job: dict[str, Any]) -> list[float]:
+    """What the coordinator's own search takes for each Dag id, in seconds of CPU."""
+    taken = []
+    for dag_id in job["dag_ids"]:
+        started = time.process_time()
+        _Bundle.find([Path(job["folder"])], dag_id)
+        taken.append(time.process_time() - started)
+    return taken
+
+
 def main() -> None:
     """Serve jobs until stdin ends. Airflow logs to stdout, so the reports keep the real one for themselves."""
     reports = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         job = json.loads(line)
-        report = find(job) if job["do"] == "find" else run(job)
+        report = {"find": find, "search": search, "run": run}[job["do"]](job)
         reports.write(json.dumps(report, default=str) + "\n")
         reports.flush()
 

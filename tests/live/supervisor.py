@@ -49,12 +49,20 @@ class Call:
 
 @attrs.frozen(kw_only=True)
 class TaskReport:
-    """What came of one task. ``raised`` is the traceback of a supervisor that failed itself, or None."""
+    """What came of one task, and what it took.
+
+    Attributes:
+        raised: the traceback of a supervisor that failed itself, or None.
+        wall: seconds from the call of the supervisor to its return.
+        cpu: seconds of CPU that the supervisor and the task's process took together.
+    """
 
     exit_code: int | None
     final_state: str | None
     raised: str | None
     stalled: bool
+    wall: float
+    cpu: float
     calls: list[Call]
     log: list[dict[str, Any]]
 
@@ -95,10 +103,12 @@ class AirflowSupervisor:
 
     Attributes:
         executables: the folder that it finds bundles in; a file put there later is found too.
+        dags: the folder of the Dags that it runs by itself.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], executables: Path, errors: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], executables: Path, dags: Path, errors: Path) -> None:
         self.executables = executables
+        self.dags = dags
         self._process = process
         self._errors = errors
 
@@ -110,10 +120,15 @@ class AirflowSupervisor:
         map_index: int = -1,
         heartbeat_interval: float = HEARTBEAT_SECONDS,
         environment: dict[str, str] | None = None,
+        native: str | None = None,
         **api: Any,
     ) -> TaskReport:
-        """Run one task under ``supervise_task``; ``api`` is the script of `airflow_launcher.ScriptedApi`."""
+        """Run one task under ``supervise_task``: of a bundle, or of a Dag's file (``native``) in the folder `dags`.
+
+        ``api`` is the script of `airflow_launcher.ScriptedApi`.
+        """
         job = {"dag_id": dag_id, "task_id": task_id, "map_index": map_index, "environment": environment or {}}
+        job["native"] = native
         report = self._ask({"do": "run", "api": api, "heartbeat_interval": heartbeat_interval, **job})
         keys = [field.name for field in attrs.fields(Call)]
         calls = [Call(**dict(zip(keys, call, strict=True))) for call in report.pop("calls")]
@@ -125,7 +140,11 @@ class AirflowSupervisor:
         """What Airflow's own search for the Dag's bundle says: path and schema_version, or error."""
         return self._ask({"do": "find", "dag_id": dag_id})
 
-    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def search(self, folder: Path, dag_ids: list[str]) -> list[float]:
+        """What Airflow's own search in a folder takes for each Dag, one after the other, in seconds of CPU."""
+        return self._ask({"do": "search", "folder": str(folder), "dag_ids": dag_ids})
+
+    def _ask(self, job: dict[str, Any]) -> Any:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(job).encode() + b"\n")
         self._process.stdin.flush()
@@ -156,7 +175,7 @@ def started_supervisor(python: Path, folder: Path) -> Iterator[AirflowSupervisor
             [python, LAUNCHER, home, executables], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink
         )
     try:
-        yield AirflowSupervisor(process, executables, errors)
+        yield AirflowSupervisor(process, executables, home, errors)
     finally:
         process.kill()
         process.communicate()
