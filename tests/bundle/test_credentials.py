@@ -87,11 +87,21 @@ def test_without_a_readable_netrc_the_rest_is_known(tmp_path: Path) -> None:
         (b"index-url = https://user:pass@host/simple", True),
         (b"the user's pass is not told", False),
         (b"password: a-long-s3cret", True),
+        (b"owner: short-one", False),
+        (b"owner: a-user-of-the-index, somebody-else", False),
+        (b"token: a-t0ken-as-a-user", True),
         (b"", False),
     ],
 )
 def test_a_file_holds_a_credential_as_it_stands_in_the_address_or_if_it_is_long_enough_to_tell(
     data: bytes, expected: bool
 ) -> None:
-    known = Credentials.collect({"UV_INDEX_URL": "https://user:pass@host", "UV_INDEX_A_PASSWORD": "a-long-s3cret"})
+    environment = {
+        "UV_INDEX_URL": "https://user:pass@host https://somebody-else:${PASSWORD}@host",
+        "PASSWORD": "short-one",
+        "UV_INDEX_A_USERNAME": "a-user-of-the-index",
+        "UV_INDEX_A_PASSWORD": "a-long-s3cret",
+        "UV_INDEX_B_USERNAME": "a-t0ken-as-a-user",
+    }
+    known = Credentials.collect(environment)
     assert known.is_in(data) is expected

@@ -98,10 +98,12 @@ def test_a_package_that_wrote_down_a_credential_is_refused_and_named(packed, pla
     assert not place.packed.exists()
 
 
-def test_a_full_disk_is_one_clear_line(packed, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Place, "write", full)
-    with pytest.raises(BundleError, match=r"the disk that holds .*0\.packed is full; free some space"):
-        packed()
+def test_where_it_cannot_be_kept_it_is_packed_each_time(packed, place: Place) -> None:
+    first = packed()
+    place.packed.unlink()
+    place.packed.mkdir()
+    (place.parent / f"{place.key}.lock").unlink()
+    (place.parent / f"{place.key}.lock").mkdir()
+    assert packed() == packed() == first
+    assert len(packed.told) == 3
+    assert [path for path in place.parent.iterdir() if path.name.startswith(".")] == []

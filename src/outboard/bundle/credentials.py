@@ -29,11 +29,13 @@ _REFERENCE = re.compile(r"\$\{(\w+)\}")
 # The usual name of everybody, in addresses of Git repositories.
 _ANYBODY = frozenset({"", "git", MASK})
 
-# How uv is told about an index whose address is given elsewhere.
-_INDEX_VARIABLE = re.compile(r"UV_INDEX_\w+_(?:USERNAME|PASSWORD)")
+# How uv is told about an index whose address is given elsewhere. Without a password the user is a token.
+_INDEX_USER = re.compile(r"(UV_INDEX_\w+)_USERNAME")
+_INDEX_PASSWORD = re.compile(r"UV_INDEX_\w+_PASSWORD")
 
-# Shorter than this, a password by itself is found in every text, and not as a password.
-_TELLING_LENGTH = 8
+# Shorter than these, a password by itself is found where it is none. Hiding a word too many does no harm; refusing a file does.
+_HIDDEN_LENGTH = 8
+_REFUSED_LENGTH = 12
 
 
 def without_user(text: str) -> str:
@@ -71,25 +73,21 @@ class Credentials:
             environment: the variables of the process.
             texts: requirements and locks.
         """
-        pairs: set[str] = set()
-        secrets: set[str] = set()
         given = list(texts)
         settings = [value for name, value in environment.items() if name.startswith("UV_")]
-        for found in (match for text in (*given, *settings) for match in _USER.finditer(text)):
-            if (secret := _secrets_of(found["user"])) and not _REFERENCE.search(found["user"]):
-                pairs.add(found["user"])
-                secrets.update(secret)
-        named = {name for text in given for name in _REFERENCE.findall(text)}
-        named |= {name for name in environment if _INDEX_VARIABLE.fullmatch(name)}
-        secrets.update(environment.get(name, "") for name in named)
+        users = {found["user"] for text in (*given, *settings) for found in _USER.finditer(text)}
+        secrets = {secret for user in users for secret in _secrets_of(user)}
+        named = {name for user in users for name in _REFERENCE.findall(_secret_part(user))}
+        secrets.update(environment.get(name, "") for name in named | set(_index_variables(environment)))
         secrets.update(_netrc_passwords(environment))
+        pairs = {user for user in users if _secrets_of(user) and not _REFERENCE.search(user)}
         return cls(frozenset(pairs), frozenset(secrets - _ANYBODY))
 
     def hidden(self, text: str) -> str:
         """A text for people, without anything that is known to be secret."""
         text = without_credentials(text)
         for secret in sorted(self.secrets, key=len, reverse=True):
-            if len(secret) >= _TELLING_LENGTH:
+            if len(secret) >= _HIDDEN_LENGTH:
                 text = text.replace(secret, MASK)
         return text
 
@@ -99,15 +97,27 @@ class Credentials:
 
     def is_in(self, data: bytes) -> bool:
         """Whether anything secret stands in a file."""
-        long = (secret for secret in self.secrets if len(secret) >= _TELLING_LENGTH)
+        long = (secret for secret in self.secrets if len(secret) >= _REFUSED_LENGTH)
         return self.is_named_in(data) or any(secret.encode() in data for secret in long)
 
 
-def _secrets_of(user: str) -> frozenset[str]:
-    """What of ``user:password`` is secret, as it stands there and as it is meant; of ``token`` all."""
+def _secret_part(user: str) -> str:
+    """Of ``user:password`` the password, of ``token`` all."""
     name, mark, password = user.partition(":")
-    secret = _REFERENCE.sub("", password if mark else name)
+    return password if mark else name
+
+
+def _secrets_of(user: str) -> frozenset[str]:
+    """What of ``user:password`` is secret, as it stands there and as it is meant."""
+    secret = _REFERENCE.sub("", _secret_part(user))
     return frozenset() if secret in _ANYBODY else frozenset({secret, unquote(secret)})
+
+
+def _index_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    for name in environment:
+        user = _INDEX_USER.fullmatch(name)
+        if _INDEX_PASSWORD.fullmatch(name) or (user is not None and not environment.get(f"{user[1]}_PASSWORD")):
+            yield name
 
 
 def _netrc_passwords(environment: Mapping[str, str]) -> Iterator[str]:

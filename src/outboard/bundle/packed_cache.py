@@ -5,6 +5,7 @@ Knows the file that holds one, and how to tell that it is whole, current and fre
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -16,7 +17,6 @@ import attrs
 from outboard.bundle import compiler, dependencies, nested
 from outboard.bundle.credentials import Credentials
 from outboard.bundle.dependencies import Distribution, PackedEnvironment, pack_environment
-from outboard.bundle.disk import refusal
 from outboard.bundle.environment_store import Place, Tell
 from outboard.bundle.target import Target
 from outboard.errors import BundleError
@@ -36,19 +36,20 @@ def packed_environment(place: Place, target: Target, *, credentials: Credentials
         tell: is called before anything that takes long.
 
     Raises:
-        BundleError: a file of it cannot be read or holds a credential, or the disk is full.
+        BundleError: a file of it cannot be read, or holds a credential.
     """
-    try:
-        with place.locked(tell):
-            found = _read(place.packed)
-            if found is None:
-                tell("packing the environment")
-                found = pack_environment(target)
-                _check(found, credentials)
+    with contextlib.ExitStack() as stack:
+        # Where nothing can be written, it is packed each time.
+        with contextlib.suppress(OSError):
+            stack.enter_context(place.locked(tell))
+        found = _read(place.packed)
+        if found is None:
+            tell("packing the environment")
+            found = pack_environment(target)
+            _check(found, credentials)
+            with contextlib.suppress(OSError):
                 place.write(place.packed, _header(found), found.archive)
-            return found
-    except OSError as error:
-        raise BundleError(refusal(place.packed, error)) from error
+        return found
 
 
 def _read(file: Path) -> PackedEnvironment | None:
