@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 
 from tests.runtime.child import Child
 from tests.runtime.test_task_runner import source
+
+IMPORT_PATH = f"import sys; sys.path += {sys.path!r}\n"
+LEAVE = "from outboard.runtime.leaving import leave\nleave(0, holds_stderr=True)"
 
 
 def ended(text: str) -> subprocess.CompletedProcess[str]:
@@ -58,6 +62,24 @@ def test_ctypes_is_not_loaded_where_no_foreign_code_is() -> None:
         "leave(0)\n"
     )
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("system", ["here", "where the end of a process cannot be watched"])
+def test_stderr_ends_when_the_process_can_be_reaped(system: str) -> None:
+    """What Airflow's supervisor relies on; otherwise it sleeps through a heartbeat."""
+    without = "import os\ndef refuse(pid):\n    raise OSError\nos.pidfd_open = refuse\n" if system != "here" else ""
+    late = 0
+    for _ in range(50):
+        process = subprocess.Popen(
+            [sys.executable, "-ISc", f"{IMPORT_PATH}{without}{LEAVE}"], stderr=subprocess.PIPE, env={}
+        )
+        assert process.stderr is not None
+        with process.stderr as stderr:
+            assert stderr.read() == b""
+        late += os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        assert process.wait(30) == 0
+    # The second way is a matter of milliseconds, which no test may rely on.
+    assert system != "here" or late == 0
 
 
 def test_an_exit_functions_last_words_are_records_too(tmp_path: Path) -> None:
