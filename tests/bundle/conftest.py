@@ -28,7 +28,7 @@ def here() -> Target:
 def hello(here: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest Dag, packed for the environment that runs the tests."""
     output = tmp_path_factory.mktemp("packed") / "hello"
-    packer.pack(collect([HELLO], [], here), output, here, lambda bundle: ["hello"])
+    packer.pack(collect([HELLO], [], here), output, here, lambda bundle: {"hello": ()})
     return output
 
 

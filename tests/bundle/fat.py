@@ -84,7 +84,7 @@ class Carried:
         source = folder / f"{name}.py"
         source.write_text(text)
         output = folder / name
-        packer.write(self.draft(source), output, ["d"])
+        packer.write(self.draft(source), output, {"d": ()})
         return output
 
 

@@ -37,7 +37,7 @@ def told(here: Target, tmp_path: Path):
         source.write_text(text)
         bundle = tmp_path / "bundle"
         sketch = with_module(packer.draft(collect([source], [], here), here), "outboard.runtime.server", STAND_IN)
-        packer.write(sketch, bundle, ["some_dag"])
+        packer.write(sketch, bundle, {"some_dag": ()})
         done = subprocess.run([bundle, "an", "argument"], capture_output=True, text=True, timeout=60, check=False)
         assert done.stderr == ""
         return json.loads(done.stdout)

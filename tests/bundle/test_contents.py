@@ -217,7 +217,7 @@ def test_the_part_of_a_namespace_package_that_is_beside_the_file_joins_the_insta
         "@dag\ndef d():\n  @task\n  def t():\n    return [core.NAME, flows.near.NAME]\n  t()\nd()\n"
     )
     write(tmp_path, {"weather.py": text, "acme/flows/__init__.py": "", "acme/flows/near.py": "NAME = 'mine'"})
-    packer.write(packer.draft(collect([tmp_path / "weather.py"], [], there), there), tmp_path / "bundle", ["d"])
+    packer.write(packer.draft(collect([tmp_path / "weather.py"], [], there), there), tmp_path / "bundle", {"d": ()})
     ended = run_task([str(tmp_path / "bundle")], greeting("d", "t"))
     assert ended.returned == ["installed", "mine"]
 
@@ -736,6 +736,6 @@ def test_a_packed_folder_finds_its_modules_and_reads_its_data(here: Target, tmp_
     )
     files = {"__init__.py": "", "weather.py": text, "sql/a.sql": "select", "folder/leaf.py": "NAME = 'leaf'"}
     write(tmp_path / "flows", {**files, "lib/__init__.py": library, "lib/a.txt": "text"})
-    packer.write(packer.draft(collect([tmp_path / "flows"], [], here), here), tmp_path / "bundle", ["d"])
+    packer.write(packer.draft(collect([tmp_path / "flows"], [], here), here), tmp_path / "bundle", {"d": ()})
     ended = run_task([str(tmp_path / "bundle")], greeting("d", "t"))
     assert ended.returned == ["text", "leaf", "select"]

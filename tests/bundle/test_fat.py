@@ -249,7 +249,7 @@ d()
     (tmp_path / "shapes" / "deep" / "deeper.txt").write_text("oval")
     (tmp_path / "limits.txt").write_text("10")
     (tmp_path / "tasks.py").write_text(asks)
-    packer.write(native.draft(tmp_path / "tasks.py", tmp_path / "limits.txt"), tmp_path / "bundle", ["d"])
+    packer.write(native.draft(tmp_path / "tasks.py", tmp_path / "limits.txt"), tmp_path / "bundle", {"d": ()})
     for _ in range(2):
         done = await run(tmp_path / "bundle", OUTBOARD_CACHE_DIR=store)
         assert (done.outcome.state, done.troubles) == ("success", [])
@@ -278,7 +278,7 @@ def packed_elsewhere(native: Carried, folder: Path, **target: object) -> Path:
     source.write_text(fat.AUTHOR)
     sketch = native.draft(source)
     gone = {"executable": Path("/nowhere/bin/python"), **target}
-    packer.write(attrs.evolve(sketch, target=attrs.evolve(sketch.target, **gone)), folder / "bundle", ["d"])
+    packer.write(attrs.evolve(sketch, target=attrs.evolve(sketch.target, **gone)), folder / "bundle", {"d": ()})
     return folder / "bundle"
 
 

@@ -33,7 +33,7 @@ from pathlib import Path
 from outboard.bundle import contents, packer, target
 from outboard.bundle.contents import collect
 found = target.inspect(Path(sys.prefix), libraries=contents.CHILD_LIBRARIES)
-packer.pack(collect([Path(sys.argv[1])], [], found), Path(sys.argv[2]), found, lambda bundle: ["hello"])
+packer.pack(collect([Path(sys.argv[1])], [], found), Path(sys.argv[2]), found, lambda bundle: {"hello": ()})
 """
 
 
@@ -48,7 +48,7 @@ def author_file(folder: Path, text: str, name: str = "tasks.py") -> Path:
 
 
 def write(source: Path, output: Path, target: Target) -> Path:
-    packer.write(packer.draft(collect([source], [], target), target), output, ["some_dag"])
+    packer.write(packer.draft(collect([source], [], target), target), output, {"some_dag": ()})
     return output
 
 
@@ -72,7 +72,7 @@ def test_a_copy_of_the_file_elsewhere_with_another_date_gives_the_same_bytes(
 ) -> None:
     copy = author_file(tmp_path, HELLO.read_text(), "hello.py")
     os.utime(copy, (0, 0))
-    packer.pack(collect([copy], [], here), tmp_path / "hello", here, lambda bundle: ["hello"])
+    packer.pack(collect([copy], [], here), tmp_path / "hello", here, lambda bundle: {"hello": ()})
     assert (tmp_path / "hello").read_bytes() == hello.read_bytes()
 
 
@@ -114,9 +114,9 @@ def test_the_authors_text_is_the_source_region(hello: Path) -> None:
 
 def test_the_digest_follows_the_code_and_not_the_dag_ids(here: Target, tmp_path: Path) -> None:
     one, other = author_file(tmp_path, "x = 1"), author_file(tmp_path, "x = 2", "other.py")
-    first = packer.write(packer.draft(collect([one], [], here), here), tmp_path / "a", ["a"])
-    again = packer.write(packer.draft(collect([one], [], here), here), tmp_path / "b", ["b"])
-    different = packer.write(packer.draft(collect([other], [], here), here), tmp_path / "c", ["a"])
+    first = packer.write(packer.draft(collect([one], [], here), here), tmp_path / "a", {"a": ()})
+    again = packer.write(packer.draft(collect([one], [], here), here), tmp_path / "b", {"b": ()})
+    different = packer.write(packer.draft(collect([other], [], here), here), tmp_path / "c", {"a": ()})
     assert first.digest == again.digest != different.digest
 
 
@@ -169,7 +169,7 @@ def test_it_can_be_started_by_a_relative_path_through_a_link_and_from_any_folder
 @pytest.mark.parametrize("name", ["weather.bundle", ".weather", "v1.2"])
 def test_a_name_with_a_dot_is_refused_with_the_reason(here: Target, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"Airflow 3\.4 takes only files without a suffix"):
-        packer.pack(collect([HELLO], [], here), tmp_path / name, here, lambda bundle: ["hello"])
+        packer.pack(collect([HELLO], [], here), tmp_path / name, here, lambda bundle: {"hello": ()})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -199,16 +199,16 @@ def test_a_syntax_error_is_refused_with_its_line(here: Target, tmp_path: Path) -
 
 def test_a_file_without_any_dag_is_refused(here: Target, tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="no Dag"):
-        packer.pack(collect([author_file(tmp_path, "x = 1")], [], here), tmp_path / "bundle", here, lambda bundle: [])
+        packer.pack(collect([author_file(tmp_path, "x = 1")], [], here), tmp_path / "bundle", here, lambda bundle: {})
     assert not (tmp_path / "bundle").exists()
 
 
 def test_an_output_that_cannot_be_written_leaves_nothing_behind(here: Target, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(BundleError, match="taken cannot be written"):
-        packer.pack(collect([HELLO], [], here), tmp_path / "taken", here, lambda bundle: ["hello"])
+        packer.pack(collect([HELLO], [], here), tmp_path / "taken", here, lambda bundle: {"hello": ()})
     with pytest.raises(UsageError, match="there is no folder"):
-        packer.pack(collect([HELLO], [], here), tmp_path / "missing" / "hello", here, lambda bundle: ["hello"])
+        packer.pack(collect([HELLO], [], here), tmp_path / "missing" / "hello", here, lambda bundle: {"hello": ()})
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
@@ -225,7 +225,7 @@ subprocess.run([*{MOUNT}, sys.argv[2]], check=True)
 folder = Path(sys.argv[2])
 try:
     here = target.inspect(Path(sys.prefix))
-    packer.write(packer.draft(collect([Path(sys.argv[1])], [], here), here), folder / "bundle", [])
+    packer.write(packer.draft(collect([Path(sys.argv[1])], [], here), here), folder / "bundle", dict())
 except BundleError as error:
     print(error, os.listdir(folder))
 """
@@ -263,7 +263,7 @@ def test_a_coroutine_task_runs_where_there_is_no_anyio(bare: Target, tmp_path: P
         "        await anyio.sleep(0)\n        return anyio.__file__\n    only()\n\nwaits()\n",
     )
     bundle = tmp_path / "waits"
-    packer.pack(collect([source], [], bare), bundle, bare, lambda bundle: ["waits"])
+    packer.pack(collect([source], [], bare), bundle, bare, lambda bundle: {"waits": ()})
     ended = run_task([str(bundle)], greeting("waits", "only"))
     assert ended.terminal == "SucceedTask"
     assert ended.returned == f"{bundle}/_vendor/anyio/__init__.py"
@@ -285,7 +285,7 @@ def test_other_pythons_run_it_and_get_the_same_bytes_each_time(tmp_path: Path, v
     run(interpreter, "-m", "venv", "--without-pip", tmp_path / "environment")
     found = target.inspect(tmp_path / "environment", libraries=contents.CHILD_LIBRARIES)
     for name in ("hello", "again"):
-        packer.pack(collect([HELLO], [], found), tmp_path / name, found, lambda bundle: ["hello"])
+        packer.pack(collect([HELLO], [], found), tmp_path / name, found, lambda bundle: {"hello": ()})
     assert (tmp_path / "hello").read_bytes() == (tmp_path / "again").read_bytes()
     ended = run_task([str(tmp_path / "hello")], greeting("hello", "greet"))
     assert (ended.terminal, ended.returned) == ("SucceedTask", "Hello, world!")

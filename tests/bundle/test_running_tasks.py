@@ -93,7 +93,7 @@ def packed(number: int, folder: Path, target: Target, **author: Any) -> Path:
     body = author.pop("body").format(number=number)
     source.write_text(_AUTHOR.format(number=number, padding="." * (number * 5000), body=body, **author))
     output.parent.mkdir()
-    packer.write(packer.draft(collect([source], [], target), target), output, ["d"])
+    packer.write(packer.draft(collect([source], [], target), target), output, {"d": ()})
     return output
 
 

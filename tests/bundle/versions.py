@@ -44,5 +44,5 @@ def pack_version(number: int, folder: Path, target: Target, *, name: str = "weat
     source.write_text(_AUTHOR.format(dag_id=dag_id, number=number, padding="." * (number * 1000)))
     output = folder / str(number) / name
     output.parent.mkdir(exist_ok=True)
-    packer.write(packer.draft(collect([source], [], target), target), output, [dag_id])
+    packer.write(packer.draft(collect([source], [], target), target), output, {dag_id: ()})
     return output

@@ -40,7 +40,7 @@ def hello(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest Dag, packed for the environment that runs the tests."""
     output = tmp_path_factory.mktemp("packed") / "hello"
     here = target.inspect(Path(sys.prefix), libraries=CHILD_LIBRARIES)
-    packer.pack(collect([DAGS / "hello.py"], [], here), output, here, lambda bundle: ["hello"])
+    packer.pack(collect([DAGS / "hello.py"], [], here), output, here, lambda bundle: {"hello": ()})
     return output
 
 

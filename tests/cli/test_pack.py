@@ -24,6 +24,8 @@ from outboard.bundle.metadata import Metadata, read_metadata
 from outboard.bundle.packer import ENVIRONMENT_MEMBER
 from outboard.bundle.uv import find_uv
 from outboard.cli.asking import ask
+from outboard.cli.pack import Request, pack_bundle
+from tests.benchmarks.plain_supervisor import greeting, run_task
 from tests.bundle.package_index import PASSWORD, private_index, wheel
 from tests.cli.conftest import DAGS
 
@@ -420,3 +422,22 @@ def test_whatever_the_command_says_has_no_user_in_its_addresses(outboard, author
     assert done.code == 2
     assert "https://****@host/" in done.err
     assert "s3cret" not in done.err
+
+
+def test_a_task_loads_only_the_modules_of_its_dag(tmp_path: Path) -> None:
+    """One broken file of a folder must not fail the tasks of the others, and three hundred must not cost three hundred."""
+    folder, broken = tmp_path / "flows", tmp_path / "broken"
+    folder.mkdir()
+    (folder / "good.py").write_text(DAG.format(imports="", name="good"))
+    breaks = f"import os\nif os.path.exists({str(broken)!r}):\n    raise RuntimeError('loaded')"
+    (folder / "other.py").write_text(DAG.format(imports=breaks, name="other"))
+    bundle = tmp_path / "bundle"
+    manifest = pack_bundle(Request(paths=(folder,), output=bundle, thin=Path(HERE)))
+    assert set(manifest.dag_ids) == {"good", "other"}
+
+    def ended(dag_id: str) -> str:
+        return run_task([str(bundle)], greeting(dag_id, "only")).terminal
+
+    assert (ended("good"), ended("other")) == ("SucceedTask", "SucceedTask")
+    broken.touch()
+    assert (ended("good"), ended("other")) == ("SucceedTask", "TaskState")

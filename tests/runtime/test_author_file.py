@@ -53,7 +53,7 @@ def test_each_module_gives_what_it_declares(written: Callable[..., list[str]], t
 def test_a_module_that_fails_hides_nothing_of_the_others(written: Callable[..., list[str]]) -> None:
     modules = written(author_a=GOOD.format(name="one"), author_bad="1 / 0", author_c=GOOD.format(name="three"))
     loaded, failed = load_each(modules)
-    assert [dag.dag_id for declarations in loaded for dag in declarations.dags] == ["one", "three"]
+    assert [dag.dag_id for declarations in loaded.values() for dag in declarations.dags] == ["one", "three"]
     assert [error.module for error in failed] == ["author_bad"]
 
 
@@ -62,7 +62,7 @@ def test_what_a_failed_module_declared_before_it_failed_is_not_the_next_ones(
 ) -> None:
     modules = written(author_bad=GOOD.format(name="half") + "1 / 0", author_b=GOOD.format(name="two"))
     loaded, _ = load_each(modules)
-    assert [dag.dag_id for declarations in loaded for dag in declarations.dags] == ["two"]
+    assert [dag.dag_id for declarations in loaded.values() for dag in declarations.dags] == ["two"]
 
 
 def test_the_error_names_the_file_and_what_was_raised_and_keeps_the_cause(written: Callable[..., list[str]]) -> None:

@@ -29,7 +29,8 @@ def parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     def parse(**sources: str) -> DagFileParsingResult:
         for module, source in sources.items():
             (tmp_path / f"{module}.py").write_text("from outboard import DAG, TaskRegistry, dag, task\n" + source)
-        answer = dag_parser.parse(REQUEST, *author_file.load_each(list(sources)))
+        loaded, failed = author_file.load_each(list(sources))
+        answer = dag_parser.parse(REQUEST, list(loaded.values()), failed)
         decoded: Any = decode_body(encode_body(answer))
         return decoded  # type: ignore[no-any-return]
 

@@ -88,11 +88,12 @@ def test_the_dags_of_a_file_are_told_without_running_a_body(tmp_path: Path) -> N
     assert result.import_errors is None
 
 
-def test_handlers_are_named_in_a_record_since_no_message_can(tmp_path: Path) -> None:
+def test_what_a_module_holds_is_told_in_a_record_since_no_message_can(tmp_path: Path) -> None:
     with Child(tmp_path, TWO_DAGS_AND_HANDLERS) as child:
         child.greet(parse_request())
         child.serve()
-    assert [r["handlers"] for r in child.records if r["logger"] == "outboard.handlers"] == [{"stubs": ["load"]}]
+    [told] = [r for r in child.records if r["logger"] == "outboard.contents"]
+    assert (told["module"], told["dags"], told["handlers"]) == ("author", ["one"], {"stubs": ["load"]})
 
 
 def test_a_file_that_does_not_import_is_an_import_error_with_the_authors_lines_only(tmp_path: Path) -> None:

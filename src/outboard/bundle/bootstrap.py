@@ -131,14 +131,15 @@ class Bundle:
         about: what the first record of each task says of it, as text by name.
     """
 
-    __slots__ = ("_environment", "_importer", "_manifest", "_private", "about", "dag_ids", "digest", "file", "modules",
-                 "name", "schema")  # fmt: skip
+    __slots__ = ("_dag_modules", "_environment", "_importer", "_manifest", "_private", "about", "dag_ids", "digest",
+                 "file", "modules", "name", "schema")  # fmt: skip
 
     def __init__(self, file: str, constants: dict[str, Any], environment: dict[str, Any], importer: Importer) -> None:
         self.file = file
         self.name: str = constants["name"]
         self.modules: Sequence[str] = constants["modules"]
         self.dag_ids: Sequence[str] = constants["dag_ids"]
+        self._dag_modules: dict[str, Sequence[str]] = constants["dag_modules"]
         self.digest: str = constants["digest"]
         self.schema: str = constants["schema"]
         self.about: dict[str, str] = constants["about"]
@@ -150,6 +151,10 @@ class Bundle:
     def metadata(self) -> bytes:
         """The manifest: UTF-8 JSON text."""
         return self._manifest
+
+    def modules_of(self, dag_id: str) -> Sequence[str]:
+        """The modules to load for a task of a Dag: a file that it is not in costs it nothing, and cannot break it."""
+        return self._dag_modules.get(dag_id) or self.modules
 
     def enter_environment(self) -> bool:
         """Give the process its environment, if that is already where it can be used.

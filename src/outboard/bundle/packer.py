@@ -13,7 +13,7 @@ import marshal
 import os
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ __all__ = (
     "ENVIRONMENT_MEMBER",
     "FILES_MEMBER",
     "Ask",
+    "Dags",
     "Draft",
     "Origin",
     "check_name",
@@ -55,8 +56,11 @@ __all__ = (
     "write",
 )
 
-Ask = Callable[[Path], Sequence[str]]
-"""Given a bundle that runs, the ids of the Dags that it has tasks for, by asking it."""
+Dags = Mapping[str, Sequence[str]]
+"""The Dags that a bundle has tasks for, by id: the modules to load for a task of each, or none for all modules."""
+
+Ask = Callable[[Path], Dags]
+"""Given a bundle that runs, its Dags, by asking it."""
 
 ENVIRONMENT_MEMBER = "environment.zip"
 """The member that holds a fat bundle's dependencies."""
@@ -209,13 +213,13 @@ def pack(
     # Beside the output: programs may be run from there, which is not sure of the system's folder for temporary files.
     with _folder_beside(output) as folder:
         probe = Path(folder) / sketch.name
-        write(sketch, probe, ())
-        dag_ids = ask(probe)
-    if not dag_ids:
+        write(sketch, probe, {})
+        dags = ask(probe)
+    if not dags:
         raise LoadError(
             f"{sketch.name}: no Dag and no registered task in it, so there is nothing that a bundle could run"
         )
-    return write(sketch, output, dag_ids)
+    return write(sketch, output, dags)
 
 
 def _folder_beside(output: Path) -> tempfile.TemporaryDirectory[str]:
@@ -225,10 +229,10 @@ def _folder_beside(output: Path) -> tempfile.TemporaryDirectory[str]:
         raise BundleError(refusal(output, error)) from error
 
 
-def write(sketch: Draft, output: Path, dag_ids: Sequence[str]) -> Manifest:
+def write(sketch: Draft, output: Path, dags: Dags) -> Manifest:
     """Write a draft as a bundle: whole or not at all, and executable."""
-    manifest = _manifest(sketch, dag_ids)
-    _write_atomically(output, _assemble(sketch, manifest))
+    manifest = _manifest(sketch, tuple(dags))
+    _write_atomically(output, _assemble(sketch, manifest, dags))
     return manifest
 
 
@@ -320,7 +324,7 @@ def _code(sketch: Draft) -> tuple[bytes, dict[str, tuple[bool, str, int, int]], 
 
 
 def _payload(
-    sketch: Draft, manifest: Manifest, index: dict[str, tuple[bool, str, int, int]], hot: int
+    sketch: Draft, manifest: Manifest, dags: Dags, index: dict[str, tuple[bool, str, int, int]], hot: int
 ) -> dict[str, Any]:
     return {
         "bootstrap": sketch.code_of(_BOOTSTRAP),
@@ -331,6 +335,7 @@ def _payload(
             "name": manifest.name,
             "modules": list(sketch.author.entry_modules),
             "dag_ids": list(manifest.dag_ids),
+            "dag_modules": {dag_id: list(modules) for dag_id, modules in dags.items() if modules},
             "digest": manifest.digest,
             "schema": manifest.supervisor_schema_version,
             "about": {
@@ -343,10 +348,10 @@ def _payload(
     }
 
 
-def _assemble(sketch: Draft, manifest: Manifest) -> bytes:
+def _assemble(sketch: Draft, manifest: Manifest, dags: Dags) -> bytes:
     """The finished file. Members go into the executable region, but for the author's text: that *is* the sources."""
     code, index, hot = _code(sketch)
-    head = executable_head(_start(sketch), sketch.target.tag, _payload(sketch, manifest, index, hot), code)
+    head = executable_head(_start(sketch), sketch.target.tag, _payload(sketch, manifest, dags, index, hot), code)
     authors = {module.file: module.text for module in sketch.author.modules}
     inner = {MANIFEST_MEMBER: manifest.to_json()}
     inner |= {module.file: module.text for module in sketch.modules if module.file not in authors}

@@ -6,7 +6,7 @@ Knows how a parsing result reads to a person. Must not know why somebody asks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ __all__ = ("Contents", "ask")
 
 BUNDLE_NAME = "local"
 
-# The runtime names the handlers of stub tasks in a log record of this logger, since no message of the schema can.
-HANDLERS_LOGGER = "outboard.handlers"
+# The runtime tells the handlers of stub tasks, and what is in which module, in a log record of this logger, since no message
+# of the schema can.
+CONTENTS_LOGGER = "outboard.contents"
 
 # That record must pass the runtime's filter whatever level our own environment asks for.
-_LEVELS = {"AIRFLOW__LOGGING__NAMESPACE_LEVELS": f"{HANDLERS_LOGGER}=info"}
+_LEVELS = {"AIRFLOW__LOGGING__NAMESPACE_LEVELS": f"{CONTENTS_LOGGER}=info"}
 
 # The last frame of a traceback, of which the report has only the author's part.
 _FRAME = re.compile(r'^ *File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
@@ -41,11 +42,13 @@ class Contents:
     Attributes:
         dags: its Dags, by id.
         handlers: for Dags that live elsewhere, the ids of the tasks that it handles.
+        modules: which of the author's modules have tasks for each Dag.
         serialized: its Dags by id, as it sent them.
     """
 
     dags: Mapping[str, SerializedDag]
     handlers: Mapping[str, tuple[str, ...]]
+    modules: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     serialized: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
     @property
@@ -66,7 +69,7 @@ async def ask(bundle: Path, source: Path, *, ports: Ports | None = None) -> Cont
         LoadError: the file doesn't import, or a Dag in it is wrong. Its first line is the error; a traceback may follow.
     """
     served = ports or LocalStore().ports()
-    listener = _HandlerListener(served.logs)
+    listener = _ContentsListener(served.logs)
     command = [str(bundle), "--stdio"]
     result = await parse_dags(command, _request(source), ports=attrs.evolve(served, logs=listener), env=_LEVELS)
     if result.import_errors:
@@ -75,6 +78,7 @@ async def ask(bundle: Path, source: Path, *, ports: Ports | None = None) -> Cont
     return Contents(
         dags={dag.dag_id: dag for dag in dags},
         handlers=listener.handlers,
+        modules=listener.modules,
         serialized={dag.dag_id: sent.data for dag, sent in zip(dags, result.serialized_dags, strict=True)},
     )
 
@@ -84,19 +88,33 @@ def _request(source: Path) -> m.DagFileParseRequest:
     return m.DagFileParseRequest(file=str(file), bundle_path=str(file.parent), bundle_name=BUNDLE_NAME)
 
 
-class _HandlerListener:
-    """Passes records on, but for the one that names the handlers."""
+class _ContentsListener:
+    """Passes records on, but for those that tell what a module holds."""
 
     def __init__(self, sink: LogSink) -> None:
         self._sink = sink
-        self.handlers: dict[str, tuple[str, ...]] = {}
+        # Dicts as ordered sets: two files may import one Dag, or one registry.
+        self._handlers: dict[str, dict[str, None]] = {}
+        self._modules: dict[str, dict[str, None]] = {}
+
+    @property
+    def handlers(self) -> dict[str, tuple[str, ...]]:
+        return {dag_id: tuple(task_ids) for dag_id, task_ids in self._handlers.items()}
+
+    @property
+    def modules(self) -> dict[str, tuple[str, ...]]:
+        return {dag_id: tuple(modules) for dag_id, modules in self._modules.items()}
 
     def write(self, task: TaskKey, record: LogRecord) -> None:
-        handlers = record.get("handlers")
-        if record.get("logger") == HANDLERS_LOGGER and isinstance(handlers, Mapping):
-            self.handlers = {str(dag_id): tuple(map(str, task_ids)) for dag_id, task_ids in handlers.items()}
-        else:
+        module, dags, handlers = (record.get(name) for name in ("module", "dags", "handlers"))
+        is_ours = record.get("logger") == CONTENTS_LOGGER and isinstance(module, str)
+        if not (is_ours and isinstance(dags, Sequence) and isinstance(handlers, Mapping)):
             self._sink.write(task, record)
+            return
+        for dag_id in (*dags, *handlers):
+            self._modules.setdefault(str(dag_id), {})[str(module)] = None
+        for dag_id, task_ids in handlers.items():
+            self._handlers.setdefault(str(dag_id), {}).update(dict.fromkeys(map(str, task_ids)))
 
 
 def _load_error(source: Path, report: str) -> str:

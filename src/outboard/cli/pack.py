@@ -132,14 +132,15 @@ def pack_bundle(request: Request) -> Manifest:
     author = contents.collect(request.paths, request.includes, found)
     _check_credentials(author, credentials)
 
-    def dag_ids_of(bundle: Path) -> tuple[str, ...]:
-        return anyio.run(ask, bundle, request.paths[0]).dag_ids
+    def dags_of(bundle: Path) -> packer.Dags:
+        held = anyio.run(ask, bundle, request.paths[0])
+        return {dag_id: held.modules.get(dag_id, ()) for dag_id in held.dag_ids}
 
     return packer.pack(
         author,
         request.output,
         found,
-        dag_ids_of,
+        dags_of,
         carried=carried,
         schema=request.schema,
         origin=Origin(

@@ -112,7 +112,7 @@ def _bundle(file: Path, cache: Path, folder: Path, display: Display) -> Path:
     sketch = packer.draft(author, found, first_line=first_line_here())
     bundle = folder / sketch.name
     # Without Dag ids: they are for whoever looks for a bundle by them, and this one is known by its path.
-    packer.write(sketch, bundle, ())
+    packer.write(sketch, bundle, {})
     return bundle
 
 

@@ -45,13 +45,13 @@ def load(modules: Sequence[str]) -> list[Declarations]:
     return [import_author_module(module) for module in modules]
 
 
-def load_each(modules: Sequence[str]) -> tuple[list[Declarations], list[AuthorError]]:
-    """What the modules declare that can be loaded, and why the others cannot."""
-    loaded: list[Declarations] = []
+def load_each(modules: Sequence[str]) -> tuple[dict[str, Declarations], list[AuthorError]]:
+    """What the modules declare that can be loaded, by module, and why the others cannot."""
+    loaded: dict[str, Declarations] = {}
     failed: list[AuthorError] = []
     for module in modules:
         try:
-            loaded.append(import_author_module(module))
+            loaded[module] = import_author_module(module)
         except AuthorError as error:
             failed.append(error)
     return loaded, failed

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         def metadata(self) -> bytes:
             """The manifest: UTF-8 JSON text."""
 
+        def modules_of(self, dag_id: str) -> Sequence[str]:
+            """The modules to load for a task of a Dag."""
+
         def complete(self) -> None:
             """Make everything available that the author's code may need."""
 

@@ -26,22 +26,23 @@ if TYPE_CHECKING:
     from outboard.sdk.dag import DAG
     from outboard.sdk.registry import Declarations
 
-__all__ = ("HANDLERS_LOGGER", "parse", "run")
+__all__ = ("CONTENTS_LOGGER", "parse", "run")
 
-HANDLERS_LOGGER = "outboard.handlers"
+CONTENTS_LOGGER = "outboard.contents"
 
 
 def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Logs) -> DagFileParsingResult:
     """Load the author's modules and answer. They may ask for variables and connections meanwhile.
 
-    No released message can say which handlers of stub tasks a bundle has. So that goes out before the answer as a log
-    record of the logger `HANDLERS_LOGGER` whose extra ``handlers`` maps the ids of Dags to lists of task ids.
+    No released message can say which handlers of stub tasks a bundle has, nor which module a Dag is in. So that goes out before
+    the answer, as one log record a module of the logger `CONTENTS_LOGGER`, with the extras ``module``, ``dags`` (a list of
+    ids) and ``handlers`` (lists of task ids by the ids of Dags).
 
     Args:
         request: the greeting.
         bundle: whose Dags they are.
         channel: to the supervisor.
-        logs: where the handlers are named.
+        logs: where the handlers and modules are named.
     """
     from outboard.runtime.client import ChannelClient
 
@@ -53,15 +54,17 @@ def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Lo
             fileloc=request.file, serialized_dags=[], import_errors={_relative(request): str(error)}
         )
     loaded, failed = author_file.load_each(bundle.modules)
+    for module, declarations in loaded.items():
+        _tell_contents(module, declarations, logs)
+    return parse(request, list(loaded.values()), failed)
+
+
+def _tell_contents(module: str, declarations: Declarations, logs: Logs) -> None:
     handlers: dict[str, list[str]] = {}
-    for declarations in loaded:
-        for handler in declarations.handlers:
-            known = handlers.setdefault(handler.dag_id, [])
-            if handler.task_id not in known:  # two files may import one registry
-                known.append(handler.task_id)
-    if handlers:
-        logs.emit("info", "handlers of stub tasks", HANDLERS_LOGGER, {"handlers": handlers})
-    return parse(request, loaded, failed)
+    for handler in declarations.handlers:
+        handlers.setdefault(handler.dag_id, []).append(handler.task_id)
+    dags = [dag.dag_id for dag in declarations.dags]
+    logs.emit("info", "what a module holds", CONTENTS_LOGGER, {"module": module, "dags": dags, "handlers": handlers})
 
 
 def parse(

@@ -62,7 +62,7 @@ def _run(details: StartupDetails, bundle: Bundle, channel: Channel, logs: Logs, 
     client = ChannelClient(channel, logs.masker)
     use(client)
     bundle.complete()
-    definition = _find(author_file.load(bundle.modules), ti.dag_id, ti.task_id)
+    definition = _find(author_file.load(bundle.modules_of(ti.dag_id)), ti.dag_id, ti.task_id)
     if definition is None:
         logs.emit("error", f"the bundle has no task {ti.task_id!r} of Dag {ti.dag_id!r}")
         return outcome.removed()
