@@ -182,7 +182,7 @@ def test_a_file_that_would_hide_another_module_is_refused(here: Target, tmp_path
 @pytest.mark.parametrize(("name", "module"), [("my-dag.py", "my_dag"), ("2024 report.py", "_2024_report")])
 def test_a_file_whose_name_is_no_module_name_gets_one(here: Target, tmp_path: Path, name: str, module: str) -> None:
     manifest = packer.write(
-        packer.draft(collect([author_file(tmp_path, "", name)], [], here), here), tmp_path / "bundle", ["a"]
+        packer.draft(collect([author_file(tmp_path, "", name)], [], here), here), tmp_path / "bundle", {"a": ()}
     )
     assert (manifest.sources[0].module, manifest.sources[0].file) == (module, name)
 
@@ -243,7 +243,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Target:
 
 def test_libraries_that_the_environment_lacks_are_packed_as_pure_python(bare: Target, tmp_path: Path) -> None:
     manifest = packer.write(
-        packer.draft(collect([author_file(tmp_path, "x = 1")], [], bare), bare), tmp_path / "bundle", ["a"]
+        packer.draft(collect([author_file(tmp_path, "x = 1")], [], bare), bare), tmp_path / "bundle", {"a": ()}
     )
     assert manifest.vendored == contents.CHILD_LIBRARIES
     with zipfile.ZipFile(tmp_path / "bundle") as opened:
