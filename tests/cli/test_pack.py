@@ -208,6 +208,16 @@ def test_a_requirement_of_the_command_line_comes_with_those_of_the_file(outboard
     assert "outboard-test-a==1.0" in manifest_of("bare")["distributions"]
 
 
+@pytest.mark.parametrize("thin", [[], ["--thin", HERE]], ids=["fat", "thin"])
+def test_what_is_included_comes_along(outboard, author_file, thin: list[str]) -> None:
+    reading = "from pathlib import Path\nassert (Path(__file__).parent / 'stations.csv').read_text() == 'a,b'"
+    source = author_file(DAG.format(imports=reading, name="reading"))
+    author_file("a,b", "stations.csv")
+    assert outboard("pack", source, "-o", "reading", *thin).code == 2
+    assert outboard("pack", source, "-o", "reading", *thin, "--include", "stations.csv").code == 0
+    assert manifest_of("reading")["data"] == ["stations.csv"]
+
+
 @pytest.mark.parametrize("wish", ["", "-r other.txt"])
 def test_what_is_no_requirement_is_told(outboard, author_file, wish: str) -> None:
     done = outboard("pack", author_file(NEEDING_A), "-o", "bundle", f"--with={wish}")
