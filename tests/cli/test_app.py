@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.cli.conftest import DAGS
 
 
 def test_help_names_every_command_and_option(outboard) -> None:
@@ -57,3 +61,18 @@ def test_the_version_is_the_distributions(outboard) -> None:
     import importlib.metadata
 
     assert outboard("--version").out.strip() == importlib.metadata.version("outboard")
+
+
+def test_output_that_nobody_reads_ends_the_command_without_a_traceback(tmp_path: Path) -> None:
+    outboard = Path(sys.executable).with_name("outboard")
+    environment = {**os.environ, "OUTBOARD_CACHE_DIR": str(tmp_path)}
+    with subprocess.Popen(
+        [outboard, "run", DAGS / "hello.py", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        said = running.stderr.read().decode()
+        assert running.wait(60) == 141
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said

@@ -6,6 +6,7 @@ Knows cyclopts. Must not know what the commands do.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from outboard.bundle.credentials import without_credentials
-from outboard.cli.exit_codes import BAD_INPUT, INTERRUPTED, SUCCESS, exit_code_of
+from outboard.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOBODY_READS, SUCCESS, exit_code_of
 from outboard.cli.options import Verbose
 from outboard.errors import OutboardError
 
@@ -96,6 +97,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     """
     try:
         code = app(arguments, print_error=False, exit_on_error=False, result_action="return_value")
+        sys.stdout.flush()
         return code if isinstance(code, int) else SUCCESS
     except CycloptsError as error:
         _complain(f"{_one_line(str(error))}; see outboard --help")
@@ -109,6 +111,10 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has read enough. The interpreter must not try once more to write what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
 
 
 def _complain(line: str) -> None:

@@ -98,7 +98,9 @@ def _scratch_folder(cache: Path) -> tempfile.TemporaryDirectory[str]:
     """A folder for the bundle: in the cache, since environments are executed from there too."""
     home = cache / "bundles"
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        # Whatever the umask: bundles trust a cache only if nobody else can write to it.
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=home)
     except OSError as error:
         raise BundleError(refusal(home, error)) from error
