@@ -17,6 +17,7 @@ This module knows no other module of the package, and the child imports it: noth
     │   ├── PeerLostError               the other side is gone
     │   ├── RequestTimeoutError         no reply within the deadline (also a `TimeoutError`)
     │   ├── ForkedProcessError          the channel was used in a forked copy of its process
+    │   ├── InterruptedCallError        a signal handler used it in the middle of a call that it interrupts
     │   └── ChannelClosedError          used after the terminal message, or after close
     ├── ServerError                 the supervisor answered with an ErrorResponse: error, detail
     ├── SerializationError          a value that the wire or an XCom cannot carry: path, reason
@@ -36,6 +37,7 @@ __all__ = (
     "EnvironmentBuildError",
     "ForkedProcessError",
     "FrameTooLargeError",
+    "InterruptedCallError",
     "InvalidMessageError",
     "LoadError",
     "LocalProtocolError",
@@ -131,6 +133,21 @@ class RequestTimeoutError(ChannelError, TimeoutError):
 
 class ForkedProcessError(ChannelError):
     """A forked copy of the task's process used its channel: replies would go to the wrong process."""
+
+
+class InterruptedCallError(ChannelError):
+    """A signal handler or a finalizer asked in the middle of another call of its own thread.
+
+    Attributes:
+        message: the request's type.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            f"{message}: a signal handler or finalizer cannot ask in the middle of a call that it has interrupted; "
+            "set a flag in it, and ask in the task's body"
+        )
+        self.message = message
 
 
 class ChannelClosedError(ChannelError):

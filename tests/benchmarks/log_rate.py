@@ -36,13 +36,13 @@ READ_SIZE = 1 << 20
 def measure(rounds: int) -> list[Row]:
     """The rows, in microseconds of the producer's CPU a record."""
     with _drained(socket.socketpair) as (_, writing):
-        log = LogChannel()
-        log.connect(line_sink(writing, Interrupts()))
+        log = LogChannel(Interrupts())
+        log.connect(line_sink(writing))
         lines = _row("log record over a socket, as a line", rounds, writing, log)
     with _drained(_pipe_pair) as (reading, writing):
         channel = Channel(reading, writing)
         channel.greeting()
-        log = LogChannel()
+        log = LogChannel(channel.interrupts)
         log.connect(channel.log)
         frames = _row("log record over stdio, as a frame", rounds, writing, log)
     return [lines, frames]

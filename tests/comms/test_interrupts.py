@@ -1,4 +1,4 @@
-"""An exception of a signal handler waits until it can do no harm."""
+"""What a signal handler or a finalizer does waits until it can do no harm."""
 
 from __future__ import annotations
 
@@ -62,3 +62,66 @@ def test_another_threads_shield_holds_nothing_back() -> None:
     finally:
         leave.set()
         thread.join(20)
+
+
+def test_what_was_postponed_is_done_in_order_at_the_end_of_the_shield() -> None:
+    interrupts, done = Interrupts(), []
+    with interrupts:
+        assert interrupts.postpone(done.append, 1)
+        assert interrupts.postpone(done.append, 2)
+        assert interrupts.is_shielded
+        assert done == []
+    assert done == [1, 2]
+    assert not interrupts.is_shielded
+
+
+def test_outside_of_a_shield_nothing_is_postponed() -> None:
+    interrupts, done = Interrupts(), []
+    assert not interrupts.postpone(done.append, 1)
+    with interrupts:
+        pass
+    assert done == []
+
+
+def test_what_is_postponed_while_others_catch_up_is_done_too() -> None:
+    interrupts, done = Interrupts(), []
+
+    def log_within_a_shield() -> None:
+        with interrupts:
+            interrupts.postpone(done.append, "inner")
+        done.append("outer")
+
+    with interrupts:
+        interrupts.postpone(log_within_a_shield)
+    assert done == ["inner", "outer"]
+
+
+def test_what_comes_after_one_that_raises_is_done_at_the_next_opportunity() -> None:
+    interrupts, done = Interrupts(), []
+    with pytest.raises(Stop), interrupts:  # noqa: PT012
+        interrupts.throw(Stop())
+        interrupts.postpone(done.append, 1)
+    assert done == []
+    with interrupts:
+        pass
+    assert done == [1]
+
+
+def test_a_wait_with_the_shield_lifted_is_interrupted_and_the_shield_is_back_behind_it() -> None:
+    interrupts = Interrupts()
+
+    def wait() -> None:
+        interrupts.throw(Stop())
+
+    with interrupts, interrupts:
+        with pytest.raises(Stop):
+            interrupts.lifted(wait)
+        assert interrupts.is_shielded
+    assert not interrupts.is_shielded
+
+
+def test_before_the_wait_begins_what_was_postponed_is_done() -> None:
+    interrupts, done = Interrupts(), []
+    with interrupts:
+        interrupts.postpone(done.append, 1)
+        assert interrupts.lifted(done.copy) == [1]

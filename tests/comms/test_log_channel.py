@@ -38,7 +38,7 @@ def failing_after(count: int, taken: list[dict[str, object]], error: Exception) 
 
 
 def test_records_are_kept_until_there_is_somewhere_to_send_them() -> None:
-    channel, taken = LogChannel(), []
+    channel, taken = LogChannel(Interrupts()), []
     records = numbered(5)
     for record in records[:3]:
         channel.emit(record)
@@ -50,7 +50,7 @@ def test_records_are_kept_until_there_is_somewhere_to_send_them() -> None:
 
 
 def test_more_records_than_can_be_kept_go_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
-    channel, taken = LogChannel(), []
+    channel, taken = LogChannel(Interrupts()), []
     records = numbered(MAX_BUFFERED_RECORDS + 2)
     for record in records:
         channel.emit(record)
@@ -62,7 +62,7 @@ def test_more_records_than_can_be_kept_go_to_stderr(capfd: pytest.CaptureFixture
 
 
 def test_giving_up_sends_everything_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
-    channel = LogChannel()
+    channel = LogChannel(Interrupts())
     records = numbered(2)
     channel.emit(records[0])
     channel.give_up()
@@ -72,7 +72,7 @@ def test_giving_up_sends_everything_to_stderr(capfd: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), PeerLostError("gone")], ids=["pipe", "peer"])
 def test_from_the_first_failure_on_records_go_to_stderr(capfd: pytest.CaptureFixture[str], error: Exception) -> None:
-    channel, taken = LogChannel(), []
+    channel, taken = LogChannel(Interrupts()), []
     records = numbered(4)
     channel.connect(failing_after(2, taken, error))
     for record in records:
@@ -82,7 +82,7 @@ def test_from_the_first_failure_on_records_go_to_stderr(capfd: pytest.CaptureFix
 
 
 def test_a_failure_while_the_kept_ones_are_sent_loses_none(capfd: pytest.CaptureFixture[str]) -> None:
-    channel, taken = LogChannel(), []
+    channel, taken = LogChannel(Interrupts()), []
     records = numbered(4)
     for record in records:
         channel.emit(record)
@@ -92,14 +92,14 @@ def test_a_failure_while_the_kept_ones_are_sent_loses_none(capfd: pytest.Capture
 
 
 def test_a_mistake_in_the_sink_itself_is_not_hidden() -> None:
-    channel = LogChannel()
+    channel = LogChannel(Interrupts())
     channel.connect(failing_after(0, [], ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         channel.emit(numbered(1)[0])
 
 
 def test_records_of_a_thread_keep_their_order_across_the_connect() -> None:
-    channel, taken = LogChannel(), []
+    channel, taken = LogChannel(Interrupts()), []
     count, each = 4, 300
     start = threading.Barrier(count + 1)
 
@@ -120,16 +120,48 @@ def test_records_of_a_thread_keep_their_order_across_the_connect() -> None:
         assert mine == list(range(each))
 
 
-def test_a_line_sink_writes_whole_lines_from_any_thread() -> None:
+def test_a_record_that_is_logged_while_another_is_sent_comes_after_it() -> None:
+    channel, taken = LogChannel(Interrupts()), []
+    first, second, third = numbered(3)
+
+    def sink(record: dict[str, object]) -> None:
+        if record is first:
+            channel.emit(second)  # as a signal handler or a finalizer does
+        taken.append(record)
+
+    channel.connect(sink)
+    channel.emit(first)
+    channel.emit(third)
+    assert taken == [first, second, third]
+
+
+def test_a_record_that_is_logged_while_the_kept_ones_are_sent_comes_after_them() -> None:
+    channel, taken = LogChannel(Interrupts()), []
+    records = numbered(3)
+
+    def sink(record: dict[str, object]) -> None:
+        if record is records[0]:
+            channel.emit(records[2])
+        taken.append(record)
+
+    for record in records[:2]:
+        channel.emit(record)
+    channel.connect(sink)
+    assert taken == records
+
+
+def test_lines_of_several_threads_are_whole() -> None:
     near, far = descriptor_pair()
     count, each = 4, 100
-    write = line_sink(near.write_fd, Interrupts())
+    channel = LogChannel(Interrupts())
+    channel.connect(line_sink(near.write_fd))
     start = threading.Barrier(count)
 
     def log(number: int) -> None:
         start.wait(SECONDS)
         for sequence in range(each):
-            write(make_record("x" * (sequence * 37 % 5000), "info", f"thread {number}", None, {"sequence": sequence}))
+            text = "x" * (sequence * 37 % 5000)
+            channel.emit(make_record(text, "info", f"thread {number}", None, {"sequence": sequence}))
 
     threads = [threading.Thread(target=log, args=(number,)) for number in range(count)]
     for thread in threads:

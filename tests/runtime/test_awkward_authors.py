@@ -151,3 +151,28 @@ return os.waitstatus_to_exitcode(status)
     report, child = run(tmp_path, body)
     assert (report.state, child.process.returncode) == ("success", 0)
     assert [request.value for request in child.requests if type(request).__name__ == "SetXCom"] == [1]
+
+
+def test_copies_of_a_process_whose_threads_are_printing_can_print(tmp_path: Path) -> None:
+    """A thread that holds a lock at the moment of the fork is not in the copy to release it."""
+    body = """
+import os, threading
+over = threading.Event()
+def chatter():
+    while not over.is_set():
+        print('x' * 10_000)
+for _ in range(3):
+    threading.Thread(target=chatter).start()
+ends = []
+for _ in range(60):
+    copy = os.fork()
+    if copy == 0:
+        print('from the copy')
+        os._exit(7)
+    ends.append(os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]))
+over.set()
+return ends
+"""
+    report, child = run(tmp_path, body)
+    assert report.state == "success"
+    assert [request.value for request in child.requests if type(request).__name__ == "SetXCom"] == [[7] * 60]

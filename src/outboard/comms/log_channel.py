@@ -23,13 +23,17 @@ STDERR = 2
 
 
 class LogChannel:
-    """Takes records, one at a time, from any thread.
+    """Takes records, one at a time, from any thread, also from a signal handler or a finalizer that interrupts one.
 
     Until `connect` it keeps them; then it hands each to the sink before `emit` returns, so that a record survives whatever
     kills the process a moment later. When the sink fails, that record and all later ones go to stderr as lines.
+
+    Args:
+        interrupts: the shields of the channel that the sink writes to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interrupts: Interrupts) -> None:
+        self.interrupts = interrupts
         self._sink: Callable[[dict[str, object]], None] | None = None
         self._buffer: list[dict[str, object]] = []
         self._lost = False
@@ -37,29 +41,33 @@ class LogChannel:
 
     def emit(self, record: dict[str, object]) -> None:
         """Pass one record on, or keep it until `connect`. Never raises for a lost peer."""
-        sink = self._sink
-        if sink is None:
-            with self._lock:
-                if self._sink is None and not self._lost:
-                    self._buffer.append(record)
-                    if len(self._buffer) >= MAX_BUFFERED_RECORDS:
-                        self._give_up()
-                    return
-            sink = self._sink
-        self._send(sink, record)
+        if self.interrupts.postpone(self.emit, record):
+            return
+        with self.interrupts, self._lock:
+            if self._sink is not None or self._lost:
+                self._send(record)
+                return
+            self._buffer.append(record)
+            if len(self._buffer) >= MAX_BUFFERED_RECORDS:
+                self._give_up()
 
     def connect(self, sink: Callable[[dict[str, object]], None]) -> None:
         """Send what was kept, in order, and everything from now on, to ``sink``."""
-        with self._lock:
-            for record in self._buffer:
-                self._send(sink, record)
-            self._buffer.clear()
+        with self.interrupts, self._lock:
             self._sink = sink
+            for record in self._buffer:
+                self._send(record)
+            self._buffer.clear()
 
     def give_up(self) -> None:
         """There is nothing to connect to: send what was kept, and everything from now on, to stderr."""
-        with self._lock:
+        with self.interrupts, self._lock:
             self._give_up()
+
+    def after_fork(self) -> None:
+        """In a forked copy of the process: the thread that held the lock, if one did, is not there to release it."""
+        self._lock = allocate_lock()
+        self.interrupts.after_fork()
 
     def _give_up(self) -> None:
         self._lost = True
@@ -67,27 +75,25 @@ class LogChannel:
             _to_stderr(record)
         self._buffer.clear()
 
-    def _send(self, sink: Callable[[dict[str, object]], None] | None, record: dict[str, object]) -> None:
-        if sink is None or self._lost:
+    def _send(self, record: dict[str, object]) -> None:
+        if self._sink is None or self._lost:
             _to_stderr(record)
             return
         try:
-            sink(record)
+            self._sink(record)
         except (OSError, ChannelError, ProtocolError):
             # A forked copy cannot use its parent's channel, but that says nothing about the parent's.
             self._lost = True
             _to_stderr(record)
 
 
-def line_sink(fd: int, interrupts: Interrupts) -> Callable[[dict[str, object]], None]:
-    """A sink that writes each record to ``fd`` as one line of JSON, whole, whichever thread logs."""
-    lock = allocate_lock()
+def line_sink(fd: int) -> Callable[[dict[str, object]], None]:
+    """A sink that writes each record to ``fd`` as one line of JSON. The log channel sees to it that they come one by one."""
 
     def write(record: dict[str, object]) -> None:
         view = memoryview(encode_line(record))
-        with interrupts, lock:
-            while view:
-                view = view[os.write(fd, view) :]
+        while view:
+            view = view[os.write(fd, view) :]
 
     return write
 

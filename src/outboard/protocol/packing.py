@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ("packb", "unpackb")
 
-# Reusing one packer saves building its buffer for each message. It holds the GIL for a whole call, so threads may share it.
+# Reusing one packer saves building its buffer for each message. In C it holds the GIL for a whole call, so threads may share
+# it; in pure Python it does not, and each call needs a buffer of its own.
+_IS_COMPILED = msgpack.Packer.__module__ != "msgpack.fallback"
 _packer = msgpack.Packer(datetime=True)
 
 _UNPACK_ERRORS = (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException)
@@ -29,7 +31,7 @@ def packb(value: object) -> bytes:
         LocalProtocolError: the value has a part that msgpack cannot carry. `codec.check_json` tells which.
     """
     try:
-        packed: bytes = _packer.pack(value)
+        packed: bytes = _packer.pack(value) if _IS_COMPILED else msgpack.packb(value, datetime=True)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"a value cannot be packed: {error}") from error
     return packed

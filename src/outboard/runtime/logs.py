@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from outboard.comms.interrupts import Interrupts
     from outboard.comms.log_channel import LogChannel
 
 __all__ = (
@@ -93,12 +94,24 @@ class Logs:
         when_imported({"logging": self._wire_logging, "structlog": self._wire_structlog})
 
     def flush(self) -> None:
-        """Send what was printed without an end of line."""
+        """Send what was printed without an end of line, also into streams that the author has put in front of ours."""
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
         for writer in self._writers:
             writer.finish()
 
+    def after_fork(self) -> None:
+        """In a forked copy of the process: the threads that held locks are not there to release them."""
+        self._channel.after_fork()
+        for writer in self._writers:
+            writer.after_fork()
+
     def _writer(self, level: str, logger: str, fd: int) -> LineWriter:
-        writer = LineWriter(lambda line: self.emit(level, line, logger), fd, f"<{logger.rpartition('.')[2]}>")
+        def send(line: str) -> None:
+            self.emit(level, line, logger)
+
+        writer = LineWriter(send, self._channel.interrupts, fd, f"<{logger.rpartition('.')[2]}>")
         self._writers.append(writer)
         return writer
 
@@ -125,34 +138,41 @@ class LineWriter(io.TextIOBase):
     write_through = False
     mode = "w"
 
-    def __init__(self, send: Callable[[str], None], fd: int, name: str) -> None:
+    def __init__(self, send: Callable[[str], None], interrupts: Interrupts, fd: int, name: str) -> None:
         self.name = name
         self._send = send
+        self._interrupts = interrupts
         self._fd = fd
         self._line = ""
         self._lock = allocate_lock()
+        self._bytes: _BytesWriter | None = None
 
     def write(self, text: str) -> int:
         """Take text; each line that is complete now becomes a record."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        with self._lock:
+        if self._interrupts.postpone(self.write, text):
+            return len(text)
+        with self._interrupts, self._lock:
             *lines, rest = (self._line + text).split("\n") if self._line else text.split("\n")
             while len(rest) > MAX_LINE:
                 lines.append(rest[:MAX_LINE])
                 rest = rest[MAX_LINE:]
             self._line = rest
-        # Outside the lock: sending may be interrupted by a handler that prints.
         for line in lines:
             self._send(line)
         return len(text)
 
     def finish(self) -> None:
         """Send the line that has no end, if there is one."""
-        with self._lock:
+        with self._interrupts, self._lock:
             line, self._line = self._line, ""
         if line:
             self._send(line)
+
+    def after_fork(self) -> None:
+        """See `Logs.after_fork`."""
+        self._lock = allocate_lock()
 
     def writable(self) -> bool:
         """Always."""
@@ -168,16 +188,23 @@ class LineWriter(io.TextIOBase):
     @property
     def buffer(self) -> _BytesWriter:
         """For code that writes bytes."""
-        return _BytesWriter(self)
+        if self._bytes is None:
+            self._bytes = _BytesWriter(self)
+        return self._bytes
 
 
 class _BytesWriter(io.RawIOBase):
+    """Bytes → text. A character may come in several pieces."""
+
     def __init__(self, text: LineWriter) -> None:
+        from codecs import getincrementaldecoder  # every interpreter has loaded it; few tasks write bytes
+
         self._text = text
+        self._decoder = getincrementaldecoder("utf-8")("backslashreplace")
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._text.write(bytes(data).decode("utf-8", "backslashreplace"))
+        self._text.write(self._decoder.decode(bytes(data)))
         return len(data)

@@ -22,6 +22,7 @@ import os
 
 from outboard.comms import stdio
 from outboard.comms.channel import Channel
+from outboard.comms.interrupts import Interrupts
 from outboard.comms.log_channel import LogChannel, line_sink
 from outboard.errors import ForkedProcessError, PeerLostError, RemoteProtocolError, ServerError, UsageError
 from outboard.protocol import messages
@@ -69,20 +70,22 @@ def main(arguments: Sequence[str], bundle: Bundle) -> NoReturn:
 def _serve(asked: Invocation, bundle: Bundle) -> int:
     """Run the exchange to its end. Returns the exit code."""
     withheld = drop_secrets(os.environ)
-    log_channel = LogChannel()
+    interrupts = Interrupts()
+    log_channel = LogChannel(interrupts)
     logs = Logs(log_channel, os.environ)
+    os.register_at_fork(after_in_child=logs.after_fork)
     # The first to be registered is the last to be called: what exit functions print without an end of line is sent too.
     atexit.register(logs.flush)
     if withheld:
         logs.emit("debug", f"withheld from the task, being the worker's own secrets: {', '.join(withheld)}")
     try:
-        channel, sink, line = _connect(asked, bundle.schema)
+        channel, sink, line = _connect(asked, bundle.schema, interrupts)
     except OSError as error:
         log_channel.give_up()
         where = "the supervisor" if asked.comm is None else f"the supervisor at {asked.comm[0]}:{asked.comm[1]}"
         _say(f"{bundle.name}: cannot reach {where}: {error}")
         return EXIT_PEER_LOST
-    signals = Signals(channel.interrupts)
+    signals = Signals(interrupts)
     try:
         signals.watch(line)
         log_channel.connect(sink or channel.log)
@@ -108,19 +111,21 @@ def _serve(asked: Invocation, bundle: Bundle) -> int:
         logs.flush()
 
 
-def _connect(asked: Invocation, schema: str) -> tuple[Channel, Callable[[dict[str, object]], None] | None, int]:
+def _connect(
+    asked: Invocation, schema: str, interrupts: Interrupts
+) -> tuple[Channel, Callable[[dict[str, object]], None] | None, int]:
     """The channel, the sink for log lines (None: among the frames) and the descriptor that tells of the supervisor's end."""
     if asked.comm is None or asked.logs is None:
         reading, writing = stdio.claim()
-        return Channel(reading, writing, schema=schema), None, lifeline(writing)
+        return Channel(reading, writing, schema=schema, interrupts=interrupts), None, lifeline(writing)
     from outboard.comms import sockets  # tasks under stdio need none
 
     stdio.read_nothing()
     # The records' socket first: whatever goes wrong with the other one can then be told.
     lines = sockets.dial(asked.logs)
     frames = sockets.dial(asked.comm)
-    channel = Channel(frames, frames, schema=schema)
-    return channel, line_sink(lines, channel.interrupts), lines
+    channel = Channel(frames, frames, schema=schema, interrupts=interrupts)
+    return channel, line_sink(lines), lines
 
 
 def _exchange(bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> int:

@@ -7,6 +7,8 @@ interrupt, so the first one is enough.
 A supervisor that dies says nothing, and a busy body does not look. So the kernel is asked to send SIGIO when the other end
 of a descriptor is closed (``O_ASYNC``): no thread has to watch. The task then reports nothing, since nobody is there to
 hear it; it ends its process group, if the supervisor made one for it, and leaves with a code that is not zero.
+
+The author's own handlers wait, like ours, until they interrupt no frame: see `outboard.comms.interrupts`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable
     from types import FrameType
+    from typing import Any
 
     from outboard.comms.interrupts import Interrupts
 else:
@@ -48,6 +51,7 @@ class Signals:
 
     def __init__(self, interrupts: Interrupts) -> None:
         self.interrupt: Callable[[BaseException], None] = interrupts.throw
+        self._interrupts = interrupts
         self._terminated = False
         self._reported = False
         self._line = -1
@@ -58,6 +62,7 @@ class Signals:
         _signal.signal(_signal.SIGTERM, self._on_terminate)
         _signal.signal(_signal.SIGINT, self._on_terminate)
         _signal.signal(_signal.SIGIO, self._on_io)
+        _let_handlers_wait(self._interrupts)
         try:
             fcntl(line, F_SETOWN, os.getpid())
             fcntl(line, F_SETFL, fcntl(line, F_GETFL) | os.O_ASYNC)
@@ -81,6 +86,40 @@ class Signals:
     def _on_io(self, _number: int, _: FrameType | None) -> None:
         if _hung_up(self._line):
             leave_without_supervisor()
+
+
+class _WaitingHandler:
+    """A handler of the author's that runs when it interrupts nothing of ours, which is nearly always at once."""
+
+    __slots__ = ("_interrupts", "handler")
+
+    def __init__(self, handler: Callable[..., object], interrupts: Interrupts) -> None:
+        self.handler = handler
+        self._interrupts = interrupts
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self._interrupts.postpone(self.handler, number, frame):
+            self.handler(number, frame)
+
+
+def _let_handlers_wait(interrupts: Interrupts) -> None:
+    """Wrap each handler that is installed from now on, and show authors what they installed.
+
+    A handler that raises, such as that of a timeout, would otherwise leave half a frame on the wire. All of `signal` goes
+    through these two functions.
+    """
+    install, look_up = _signal.signal, _signal.getsignal
+
+    def unwrapped(handler: Any) -> Any:
+        return handler.handler if type(handler) is _WaitingHandler else handler
+
+    def signal(number: int, handler: Any, /) -> Any:
+        return unwrapped(install(number, _WaitingHandler(handler, interrupts) if callable(handler) else handler))
+
+    def getsignal(number: int, /) -> Any:
+        return unwrapped(look_up(number))
+
+    _signal.signal, _signal.getsignal = signal, getsignal  # type: ignore[assignment]
 
 
 def lifeline(write_fd: int) -> int:
