@@ -82,17 +82,21 @@ def deployed_dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deployment(
     airflow_python: Path, airflow_version: str, deployed_dags: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    """A whole Airflow, with the handlers of the folder ``deployed`` packed by our command, and no Dag yet.
+    """A whole Airflow, with the handlers of the folder ``deployed`` packed by our command, each fat, and no Dag yet.
 
     Its workers and its API server each have a variable of their own, and the workers a folder of modules.
     """
     executables, home = tmp_path_factory.mktemp("bundles"), tmp_path_factory.mktemp("airflow-home")
     own = {
-        "scheduler": {"AIRFLOW_VAR_OF_THE_WORKER": "worker", "PYTHONPATH": str(DEPLOYED / "on_the_workers_path")},
+        "scheduler": {
+            "AIRFLOW_VAR_OF_THE_WORKER": "worker",
+            "PYTHONPATH": str(DEPLOYED / "on_the_workers_path"),
+            "OUTBOARD_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        },
         "api-server": {"AIRFLOW_VAR_OF_THE_SERVER": "server"},
     }
     for source in sorted(DEPLOYED.glob("*_handlers.py")):
-        pack(source, executables / source.stem)
+        pack(source, executables / source.stem, fat=True)
     with started_deployment(airflow_python, airflow_version, home, deployed_dags, executables, own) as running:
         yield running
 
