@@ -12,7 +12,7 @@ import anyio
 import attrs
 import pytest
 
-from outboard.bundle import cache, packer, unpack
+from outboard.bundle import cache, packer, reader, unpack
 from outboard.bundle.dependencies import pack_environment
 from outboard.bundle.environment import environment_for
 from outboard.bundle.inline_metadata import InlineMetadata
@@ -378,6 +378,13 @@ def test_what_it_carries_is_in_its_manifest(bundle: Path, native: Carried) -> No
     assert "MarkupSafe==3.0.3" in told.distributions
     assert (told.environment_digest, told.machine) == (native.packed.digest, os.uname().machine)
     assert told.environment == ""
+
+
+def test_what_airflow_hashes_does_not_grow_with_the_dependencies(bundle: Path, native: Carried) -> None:
+    """Each of Airflow's processes reads the executable region of every bundle that it passes."""
+    regions = reader.verify(bundle).regions
+    assert len(native.packed.archive) > 1_000_000
+    assert regions.source_start < len(bundle.read_bytes()) - len(native.packed.archive)
 
 
 def test_telling_what_it_is_unpacks_nothing(bundle: Path, store: Path) -> None:

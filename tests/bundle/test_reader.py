@@ -69,6 +69,9 @@ def sealed(
     return path
 
 
+CARRIED = b"stands for a zip, of which nobody here looks inside"
+
+
 def damage_of(path: Path) -> DamagedBundleError:
     with pytest.raises(DamagedBundleError) as caught:
         reader.verify(path)
@@ -314,6 +317,19 @@ def test_a_file_that_nobody_may_execute_is_found_apart_from_its_content(copy: Pa
     reader.check_executable(copy)
 
 
+@pytest.mark.parametrize(("name", "field"), [("environment.zip", "environment_digest"), ("files.zip", "files_digest")])
+def test_what_will_be_unpacked_is_what_was_packed(tmp_path: Path, name: str, field: str) -> None:
+    """It is not in the region that the trailer's hash covers, since Airflow reads all of that."""
+    manifest = attrs.evolve(MANIFEST, **{field: hashlib.sha256(CARRIED).hexdigest()})
+    inner = {"manifest.json": manifest.to_json()}
+    whole = sealed(tmp_path / "whole", inner=inner, outer={"small.py": SOURCE, name: CARRIED})
+    assert reader.verify(whole).manifest == manifest
+    other = sealed(tmp_path / "other", inner=inner, outer={"small.py": SOURCE, name: CARRIED[::-1]})
+    assert (damage_of(other).region, damage_of(other).problem) == ("sources", f"{name} is not the file that was packed")
+    missing = sealed(tmp_path / "missing", inner=inner)
+    assert damage_of(missing).problem == f"{name} is missing, which the manifest lists"
+
+
 def test_the_form_that_another_version_of_outboard_wrote_is_no_damage_but_what_it_says_is(tmp_path: Path) -> None:
     """Or nobody could roll back to what was packed before outboard was upgraded."""
     older = attrs.evolve(MANIFEST, outboard_version="0.0.1")
@@ -325,8 +341,10 @@ def test_the_form_that_another_version_of_outboard_wrote_is_no_damage_but_what_i
 
 def lacking(tmp_path: Path, *, head: bytes = b"#!/bin/sh\n", **changes: object) -> tuple[str, ...]:
     """What this machine lacks of what a bundle with another manifest needs."""
-    inner = {"manifest.json": attrs.evolve(MANIFEST, **changes).to_json()}
-    return reader.warnings_here(reader.verify(sealed(tmp_path / "small", inner=inner, head=head)))
+    manifest = attrs.evolve(MANIFEST, **changes)
+    outer = {"small.py": SOURCE, **({"environment.zip": CARRIED} if manifest.is_fat else {})}
+    bundle = sealed(tmp_path / "small", inner={"manifest.json": manifest.to_json()}, outer=outer, head=head)
+    return reader.warnings_here(reader.verify(bundle))
 
 
 def test_a_missing_interpreter_is_a_warning_since_another_machine_may_have_it(tmp_path: Path) -> None:
@@ -346,7 +364,11 @@ def test_a_fat_bundle_looks_for_its_interpreter_in_several_places(
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    fat = {"environment_digest": "0" * 64, "interpreter": "/gone/bin/python", "python_version": "3.99"}
+    fat = {
+        "environment_digest": hashlib.sha256(CARRIED).hexdigest(),
+        "interpreter": "/gone/bin/python",
+        "python_version": "3.99",
+    }
     [warning] = lacking(tmp_path, **fat)
     assert warning.endswith("/gone/bin/python, python3.99, /usr/local/bin/python3.99, /usr/bin/python3.99")
     (folder / "python3.99").symlink_to("/bin/sh")

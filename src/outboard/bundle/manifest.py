@@ -17,10 +17,16 @@ from outboard.protocol.versions import DEFAULT_SCHEMA
 if TYPE_CHECKING:
     pass
 
-__all__ = ("MANIFEST_MEMBER", "MANIFEST_VERSION", "Manifest", "SourceFile")
+__all__ = ("ENVIRONMENT_MEMBER", "FILES_MEMBER", "MANIFEST_MEMBER", "MANIFEST_VERSION", "Manifest", "SourceFile")
 
 MANIFEST_MEMBER = "manifest.json"
 """The manifest's name inside the bundle's zip."""
+
+ENVIRONMENT_MEMBER = "environment.zip"
+"""The member that holds a fat bundle's dependencies."""
+
+FILES_MEMBER = "files.zip"
+"""The member that holds the author's files once more, to be unpacked, if there is data among them."""
 
 MANIFEST_VERSION = 1
 

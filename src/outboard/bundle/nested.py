@@ -5,6 +5,7 @@ Knows how to write the same bytes for the same files, and how to read one in pla
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import struct
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Any
 
-__all__ = ("compress", "open_nested")
+__all__ = ("compress", "open_nested", "sha256_of")
 
 # The epoch of the format: the day of packing is no part of a bundle.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
+_CHUNK = 1 << 20
 _LOCAL_HEADER = struct.Struct("<26x2H")
 
 
@@ -43,13 +45,31 @@ def open_nested(bundle: str, member: str) -> zipfile.ZipFile:
         KeyError: there is no such member.
         zipfile.BadZipFile: the bundle, or the member, is no sound zip.
     """
+    return _Nested(_part(bundle, member))
+
+
+def sha256_of(bundle: str, member: str) -> str:
+    """SHA-256 over a stored member of a bundle, in hexadecimal.
+
+    Raises:
+        KeyError: there is no such member.
+        zipfile.BadZipFile: the bundle is no sound zip.
+    """
+    digest = hashlib.sha256()
+    with _part(bundle, member) as part:
+        while chunk := part.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _part(bundle: str, member: str) -> _Slice:
     with zipfile.ZipFile(bundle) as outer:
         info = outer.getinfo(member)
-    stream = open(bundle, "rb")  # noqa: SIM115  # closed with the zip that reads it
+    stream = open(bundle, "rb")  # noqa: SIM115  # closed with the part
     stream.seek(info.header_offset)
     name_size, extra_size = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
     start = info.header_offset + _LOCAL_HEADER.size + name_size + extra_size
-    return _Nested(_Slice(stream, start, info.file_size))
+    return _Slice(stream, start, info.file_size)
 
 
 class _Nested(zipfile.ZipFile):

@@ -35,7 +35,7 @@ from outboard.bundle.dependencies import PackedEnvironment
 from outboard.bundle.disk import refusal
 from outboard.bundle.entry import PORTABLE_FIRST_LINE, Start, executable_head, fixed_start, searching_start
 from outboard.bundle.format import compose
-from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest, SourceFile
+from outboard.bundle.manifest import ENVIRONMENT_MEMBER, FILES_MEMBER, MANIFEST_MEMBER, Manifest, SourceFile
 from outboard.bundle.metadata import write_metadata
 from outboard.bundle.nested import compress
 from outboard.bundle.target import Target
@@ -43,8 +43,6 @@ from outboard.errors import BundleError, LoadError, UsageError
 from outboard.protocol.versions import DEFAULT_SCHEMA
 
 __all__ = (
-    "ENVIRONMENT_MEMBER",
-    "FILES_MEMBER",
     "Ask",
     "Dags",
     "Draft",
@@ -61,12 +59,6 @@ Dags = Mapping[str, Sequence[str]]
 
 Ask = Callable[[Path], Dags]
 """Given a bundle that runs, its Dags, by asking it."""
-
-ENVIRONMENT_MEMBER = "environment.zip"
-"""The member that holds a fat bundle's dependencies."""
-
-FILES_MEMBER = "files.zip"
-"""The member that holds the author's files once more, to be unpacked, if there is data among them."""
 
 _BOOTSTRAP = "outboard.bundle.bootstrap"
 _MODE = 0o755
@@ -349,19 +341,23 @@ def _payload(
 
 
 def _assemble(sketch: Draft, manifest: Manifest, dags: Dags) -> bytes:
-    """The finished file. Members go into the executable region, but for the author's text: that *is* the sources."""
+    """The finished file.
+
+    Members go into the executable region, but for the author's text, which *is* the sources, and for what is unpacked: Airflow
+    reads all of the executable region of every bundle on its way to the right one, once in each of its processes.
+    """
     code, index, hot = _code(sketch)
     head = executable_head(_start(sketch), sketch.target.tag, _payload(sketch, manifest, dags, index, hot), code)
-    authors = {module.file: module.text for module in sketch.author.modules}
+    outer = {module.file: module.text for module in sketch.author.modules}
     inner = {MANIFEST_MEMBER: manifest.to_json()}
-    inner |= {module.file: module.text for module in sketch.modules if module.file not in authors}
+    inner |= {module.file: module.text for module in sketch.modules if module.file not in outer}
     if sketch.carried:
-        inner[ENVIRONMENT_MEMBER] = sketch.carried.archive
+        outer[ENVIRONMENT_MEMBER] = sketch.carried.archive
     if sketch.files:
-        inner[FILES_MEMBER] = sketch.files
+        outer[FILES_MEMBER] = sketch.files
     archive = Archive()
     executable = _lay_out(archive, inner, bytearray(head))
-    whole = _lay_out(archive, authors, bytearray(executable))
+    whole = _lay_out(archive, outer, bytearray(executable))
     whole += archive.directory(len(whole))
     return compose(bytes(executable), bytes(whole[len(executable) :]), write_metadata(manifest.dag_ids, sketch.schema))
 

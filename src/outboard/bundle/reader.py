@@ -21,7 +21,7 @@ import attrs
 from outboard.bundle.archive import ArchiveError, Member, read_directory
 from outboard.bundle.entry import PYTHON_VARIABLE, candidates
 from outboard.bundle.format import COPY_AGAIN, TRAILER_SIZE, Regions, read_trailer
-from outboard.bundle.manifest import MANIFEST_MEMBER, Manifest
+from outboard.bundle.manifest import ENVIRONMENT_MEMBER, FILES_MEMBER, MANIFEST_MEMBER, Manifest
 from outboard.bundle.metadata import Metadata, read_metadata
 from outboard.bundle.platform import check
 from outboard.errors import BundleError, DamagedBundleError, UsageError
@@ -230,12 +230,23 @@ class _File:
 
     def _compare_sources(self, members: list[Member], manifest: Manifest) -> None:
         by_name = {member.name: member for member in members}
-        for source in manifest.sources:
-            member = by_name.get(source.file)
-            if member is None:
-                raise self.damaged("sources", f"{source.file} is missing, which the manifest lists")
-            if hashlib.sha256(self._content(member)).hexdigest() != source.sha256:
-                raise self.damaged("sources", f"{source.file} is not the file that was packed")
+        wanted = {source.file: source.sha256 for source in manifest.sources}
+        wanted |= {ENVIRONMENT_MEMBER: manifest.environment_digest, FILES_MEMBER: manifest.files_digest}
+        for name, digest in wanted.items():
+            member = by_name.get(name)
+            if member is None and digest:
+                raise self.damaged("sources", f"{name} is missing, which the manifest lists")
+            if member is not None and self._sha256(member) != digest:
+                raise self.damaged("sources", f"{name} is not the file that was packed")
+
+    def _sha256(self, member: Member) -> str:
+        digest = hashlib.sha256()
+        self.stream.seek(member.end - member.size)
+        left = member.size
+        while left and (chunk := self.stream.read(min(_CHUNK, left))):
+            digest.update(chunk)
+            left -= len(chunk)
+        return digest.hexdigest()
 
     def _program(self) -> str:
         line = self.read(0, _LONGEST_FIRST_LINE).partition(b"\n")[0]

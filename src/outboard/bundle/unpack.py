@@ -15,10 +15,11 @@ import tempfile
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from glob import escape, glob
+from struct import error as StructError
 from zipfile import BadZipFile
 
 from outboard.bundle import cache
-from outboard.bundle.nested import open_nested
+from outboard.bundle.nested import open_nested, sha256_of
 from outboard.errors import BundleError
 
 TYPE_CHECKING = False
@@ -63,7 +64,7 @@ def unpack(
     Args:
         bundle: the file.
         member: such as ``"environment.zip"``.
-        digest: the entry's name.
+        digest: SHA-256 of the member, in hexadecimal: the entry's name.
         needs_execution: whether there is native code in it, which a folder mounted ``noexec`` cannot load.
         environment: where the cache may be configured.
 
@@ -71,8 +72,10 @@ def unpack(
         The folder, and whether it is private to this process: then whoever called removes it at the end.
 
     Raises:
-        BundleError: there is no place where it could be unpacked; the text says why each was of no use.
+        BundleError: the member is not the one that was packed, or there is no place where it could be unpacked; the text
+            says why each was of no use.
     """
+    _check_content(bundle, member, digest)
     refusals = []
     for root in cache.roots(environment):
         try:
@@ -94,6 +97,16 @@ def unpack(
             f"name a folder that can be written and executed in {cache.CACHE_VARIABLE}"
         ) from None
     return folder, True
+
+
+def _check_content(bundle: str, member: str, digest: str) -> None:
+    """Airflow proves the code that starts a bundle, and not what is unpacked from it."""
+    try:
+        if sha256_of(bundle, member) == digest:
+            return
+    except (OSError, KeyError, BadZipFile, StructError):
+        pass
+    raise BundleError(f"the bundle is damaged: its {member} is not the one that was packed; copy it again")
 
 
 def _unpack_into(
