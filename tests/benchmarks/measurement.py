@@ -34,16 +34,17 @@ class Row:
     absolute: bool = False
 
     @property
-    def ratio(self) -> float:
-        """Ours in terms of the floor."""
-        return self.ours / self.floor
+    def ratio(self) -> float | None:
+        """Ours in terms of the floor; None for a floor of nothing."""
+        return self.ours / self.floor if self.floor else None
 
     @property
     def holds(self) -> bool | None:
         """Whether the bar is met; None without one."""
         if self.bar is None:
             return None
-        return (self.ours if self.absolute else self.ratio) <= self.bar
+        figure = self.ours if self.absolute else self.ratio
+        return figure is not None and figure <= self.bar
 
     def as_dict(self) -> dict[str, object]:
         """The row with its conclusions, for machines."""
@@ -62,11 +63,11 @@ def medians(candidates: Mapping[str, Callable[[], float]], rounds: int, *, warm_
     return {name: statistics.median(taken) for name, taken in figures.items()}
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text, one line each."""
-    cells = [("", "floor", "ours", "unit", "ratio", "bar", "")]
+def table(rows: Sequence[Row], floor: str = "floor") -> str:
+    """The rows as text, one line each. ``floor`` says what stands in that column."""
+    cells = [("", floor, "ours", "unit", "ratio", "bar", "")]
     cells += [
-        (row.what, f"{row.floor:.2f}", f"{row.ours:.2f}", row.unit, f"{row.ratio:.2f} x", _bar(row), _verdict(row))
+        (row.what, f"{row.floor:.2f}", f"{row.ours:.2f}", row.unit, _ratio(row), _bar(row), _verdict(row))
         for row in rows
     ]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
@@ -78,6 +79,10 @@ def table(rows: Sequence[Row]) -> str:
         ).rstrip()
         for line in cells
     )
+
+
+def _ratio(row: Row) -> str:
+    return "" if row.ratio is None else f"{row.ratio:.2f} x"
 
 
 def _bar(row: Row) -> str:

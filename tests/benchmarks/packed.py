@@ -11,7 +11,10 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ("HELLO", "PackedFile", "environment_with_msgpack", "pack")
+from outboard.bundle import contents, packer, target
+from outboard.bundle.dependencies import pack_environment
+
+__all__ = ("HELLO", "PackedFile", "environment_with_msgpack", "pack", "pack_fat")
 
 HELLO = Path(__file__).with_name("hello.py")
 
@@ -65,3 +68,14 @@ def pack(source: Path, output: Path, environment: Path) -> PackedFile:
     if start is None:
         raise RuntimeError(f"{output} starts in no way that the measurements know: {head[:200]!r}")
     return PackedFile(output, start["interpreter"], start["loader"])
+
+
+def pack_fat(source: Path, output: Path, environment: Path) -> Path:
+    """Pack an author's file with one Dag, named like the file, and all of an environment.
+
+    Our own command would build the environment; this one is to be the same as a thin bundle's.
+    """
+    found = target.inspect(environment, libraries=contents.CHILD_LIBRARIES)
+    author = contents.collect([source], [], found)
+    packer.write(packer.draft(author, found, carried=pack_environment(found)), output, {source.stem: ()})
+    return output

@@ -17,7 +17,7 @@ from outboard.protocol import messages as m
 from outboard.protocol.conversation import SUPERVISOR, Conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from resource import struct_rusage
 
 __all__ = ("ENVIRONMENT", "TaskRun", "cpu_milliseconds", "greeting", "run_process", "run_task", "spawn")
@@ -82,6 +82,7 @@ def run_task(
     *,
     answer: Callable[[int, m.Message], m.Message | None] = _nothing,
     stderr: int = -1,
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> TaskRun:
     """Run one task to its end.
 
@@ -90,8 +91,9 @@ def run_task(
         hello: the greeting.
         answer: called with the pid and each request, while the task waits; what it returns is the reply.
         stderr: the descriptor that becomes the child's stderr; -1 drops what it writes.
+        environment: the child's.
     """
-    pid, reading, writing = spawn([*command, "--stdio"], stderr)
+    pid, reading, writing = spawn([*command, "--stdio"], stderr, environment)
     conversation = Conversation(SUPERVISOR)
     requests: list[m.Message] = []
     records: list[dict[str, object]] = []
@@ -122,7 +124,9 @@ def run_process(command: Sequence[str]) -> struct_rusage:
     return usage
 
 
-def spawn(command: Sequence[str], stderr: int = -1) -> tuple[int, int, int]:
+def spawn(
+    command: Sequence[str], stderr: int = -1, environment: Mapping[str, str] = ENVIRONMENT
+) -> tuple[int, int, int]:
     """Start a process with a pipe at its stdin and its stdout: its pid, and our ends to read from and to write to."""
     child_reads, writing = os.pipe()
     reading, child_writes = os.pipe()
@@ -130,7 +134,7 @@ def spawn(command: Sequence[str], stderr: int = -1) -> tuple[int, int, int]:
     actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in ((child_reads, 0), (child_writes, 1))]
     actions.append((os.POSIX_SPAWN_DUP2, nothing if stderr < 0 else stderr, 2))
     try:
-        pid = os.posix_spawn(command[0], [str(word) for word in command], ENVIRONMENT, file_actions=actions)
+        pid = os.posix_spawn(command[0], [str(word) for word in command], environment, file_actions=actions)
     finally:
         for fd in (child_reads, child_writes, nothing):
             os.close(fd)
