@@ -20,8 +20,8 @@ import pytest
 
 from outboard.bundle.environment import CACHE_VARIABLE
 from outboard.bundle.format import parse
-from outboard.bundle.metadata import Metadata, read_metadata
 from outboard.bundle.manifest import ENVIRONMENT_MEMBER
+from outboard.bundle.metadata import Metadata, read_metadata
 from outboard.bundle.uv import find_uv
 from outboard.cli.asking import ask
 from outboard.cli.pack import Request, pack_bundle

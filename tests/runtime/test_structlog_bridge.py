@@ -33,7 +33,8 @@ CONFIGURATIONS = {
     "bytes": """structlog.configure(processors=[
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(serializer=lambda *a, **k: __import__('json').dumps(*a, **k).encode())])""",
-    "a console's": "structlog.configure(processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])",
+    "a console's": """structlog.configure(processors=[
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])""",
     "logging's arguments": """structlog.configure(
         processors=[structlog.stdlib.PositionalArgumentsFormatter(), structlog.stdlib.render_to_log_kwargs],
         wrapper_class=structlog.stdlib.BoundLogger)""",
