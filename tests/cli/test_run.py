@@ -265,18 +265,99 @@ def test_with_json_an_error_is_a_document_too(outboard) -> None:
 # ── the process ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_interrupt_ends_the_task_and_is_exit_code_130(author_file, tmp_path: Path) -> None:
-    source = author_file(body("print('pid', __import__('os').getpid(), flush=True)", "time.sleep(60)"))
-    with subprocess.Popen(
-        [*COMMAND, "run", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
-    ) as running:
-        for line in running.stderr:
-            if "| pid" in line:
-                break
-        task = int(line.split()[-1])
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
-    assert (running.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "outboard: interrupted"
+def running(folder: Path, source: Path, *options: str) -> tuple[subprocess.Popen[str], int]:
+    """A run of a file whose task has printed its pid, and that pid."""
+    environment = {**os.environ, "TMPDIR": str(folder / "temporary")}
+    folder.joinpath("temporary").mkdir()
+    process = subprocess.Popen(
+        [*COMMAND, "run", source, *options],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": folder, "env": environment},
+    )
+    for line in process.stderr:
+        if "| pid" in line:
+            return process, int(line.split()[-1])
+    raise AssertionError(process.wait(60))
+
+
+def assert_nothing_is_left(folder: Path, task: int) -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(task, 0)
+    assert list(folder.joinpath("temporary").iterdir()) == []
+    assert list(folder.joinpath("cache", "bundles").iterdir()) == []
+
+
+PID = "print('pid', __import__('os').getpid(), flush=True)"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=lambda value: str(value),
+)
+def test_an_interrupt_ends_the_task_and_leaves_nothing(author_file, tmp_path: Path, number: int, code: int) -> None:
+    process, task = running(tmp_path, author_file(body(PID, "time.sleep(60)")))
+    with process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, "")
+    assert err.splitlines()[-1] == "outboard: interrupted"
+    assert_nothing_is_left(tmp_path, task)
+
+
+def test_an_interrupt_while_the_file_is_loaded_leaves_nothing(author_file, tmp_path: Path) -> None:
+    process, parser = running(tmp_path, author_file(f"import time\n{PID}\ntime.sleep(60)\n"))
+    with process:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert_nothing_is_left(tmp_path, parser)
+
+
+def test_with_json_an_interrupt_is_a_document_too(author_file, tmp_path: Path) -> None:
+    process, _ = running(tmp_path, author_file(body(PID, "time.sleep(60)")), "--json")
+    with process:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert json.loads(out) == {"error": "interrupted", "exit_code": 143}
+
+
+def test_a_run_whose_words_nobody_reads_is_ended(author_file, tmp_path: Path) -> None:
+    process, task = running(tmp_path, author_file(body(PID, "while True:", "    print('more')")))
+    with process:
+        process.stderr.close()
+        assert process.wait(60) == 141
+        assert process.stdout.read() == ""
+    assert_nothing_is_left(tmp_path, task)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_a_closed_stdout_is_no_reason_to_fail(author_file, tmp_path: Path, options: list[str]) -> None:
+    command = [*map(str, COMMAND), "run", str(author_file(body("return 1"))), *options]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_a_stdout_that_is_full_is_told_in_one_line(author_file, tmp_path: Path, options: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "run", author_file(body("return 1")), *options],
+            **{"stdout": full, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path, "timeout": 60},
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == "outboard: the output: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_an_output_for_ascii_only_shows_the_rest_escaped(author_file, tmp_path: Path, options: list[str]) -> None:
+    done = subprocess.run(
+        [*COMMAND, "run", author_file(body("print('☃')", "return '☃'")), *options],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        **{"capture_output": True, "cwd": tmp_path, "timeout": 60},
+    )
+    assert done.returncode == 0
+    assert rb"\u2603" in done.stdout
+    assert rb"\u2603" in done.stderr

@@ -423,14 +423,28 @@ async def test_grandchildren_of_a_killed_process_are_ended(world: World) -> None
 async def test_a_cancellation_ends_the_process_and_all_that_belongs_to_it(
     world: World, scenario: str, transport: Any
 ) -> None:
-    if transport == "sockets":
-        world.logs = Records()
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             world.logs.on_record = lambda record: tasks.cancel_scope.cancel()
             limits = attrs.evolve(QUICK, grace=0.1 if scenario == "ignore_sigterm" else 20)
-            tasks.start_soon(lambda: world.run(scenario, limits=limits, transport="stdio"))
+            tasks.start_soon(lambda: world.run(scenario, limits=limits, transport=transport))
     assert world.logs.texts("peer")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_process_that_is_to_end_at_once_gets_no_time_of_grace(world: World, transport: Any) -> None:
+    at_once = anyio.Event()
+    forever = attrs.evolve(QUICK, grace=3600)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+
+            def told(record: dict[str, Any]) -> None:
+                tasks.cancel_scope.cancel()
+                at_once.set()
+
+            world.logs.on_record = told
+            tasks.start_soon(lambda: world.run("ignore_sigterm", limits=forever, transport=transport, at_once=at_once))
+    assert world.logs.texts("peer") == ["deaf"]
 
 
 async def test_a_cancellation_before_anything_was_sent_is_no_different(world: World) -> None:

@@ -17,8 +17,12 @@ def main() -> None:
     """Run the command line of this process, and exit with its code."""
     try:
         from outboard.cli.app import run_command_line
+        from outboard.cli.output import prepare
 
+        prepare()
         code = run_command_line(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command had begun
+        code = 130
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in _EXTRA:

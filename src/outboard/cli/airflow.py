@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-import anyio
 import attrs
 from cyclopts import App, Parameter
 
@@ -19,6 +18,7 @@ from outboard.airflow.rendering import Format, render, render_pod_template
 from outboard.airflow.settings import Deployment, Executor
 from outboard.airflow.stub import StubDag, stub_source
 from outboard.airflow.worker import worker
+from outboard.cli import interruption
 from outboard.cli.asking import ask
 from outboard.cli.exit_codes import SUCCESS
 from outboard.errors import UsageError
@@ -90,7 +90,7 @@ def stub(
     """Write the Python file with which Airflow 3.3 schedules the Dags of a bundle."""
     if not bundle.is_file():
         raise UsageError(f"{bundle}: there is no such bundle")
-    contents = anyio.run(ask, bundle.absolute(), bundle)
+    contents = interruption.run(lambda _: ask(bundle.absolute(), bundle))
     dags = [StubDag.read(data) for data in contents.serialized.values()]
     _write(output, stub_source(bundle.name, dags, contents.handlers, queue=queue))
     print(f"{output}: {', '.join(contents.dag_ids)}", file=sys.stderr)

@@ -6,7 +6,7 @@ Knows cyclopts. Must not know what the commands do.
 from __future__ import annotations
 
 import importlib.metadata
-import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +15,10 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from outboard.bundle.credentials import without_credentials
-from outboard.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOBODY_READS, SUCCESS, exit_code_of
+from outboard.cli.exit_codes import BAD_INPUT, NO_ENVIRONMENT, SUCCESS, exit_code_of
+from outboard.cli.interruption import Interrupted, listening
 from outboard.cli.options import Verbose
+from outboard.cli.output import Output, silence
 from outboard.errors import OutboardError
 
 __all__ = ("app", "run_command_line")
@@ -26,6 +28,7 @@ app = App(
     help="Run tasks outside the process that schedules them.",
     version=lambda: importlib.metadata.version("outboard"),
     help_format="plaintext",
+    console=Output(),
     # An interrupt ends the tasks first and is then told like any other end.
     suppress_keyboard_interrupt=False,
 )
@@ -96,8 +99,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
         The exit code, see `outboard.cli.exit_codes`. What was wrong has been told on stderr, in one line.
     """
     try:
-        code = app(arguments, print_error=False, exit_on_error=False, result_action="return_value")
-        sys.stdout.flush()
+        with listening():
+            code = app(arguments, print_error=False, exit_on_error=False, result_action="return_value")
+            sys.stdout.flush()
         return code if isinstance(code, int) else SUCCESS
     except CycloptsError as error:
         _complain(f"{_one_line(str(error))}; see outboard --help")
@@ -108,13 +112,17 @@ def run_command_line(arguments: Sequence[str]) -> int:
             print(without_credentials(rest), file=sys.stderr)
         _complain(line)
         return exit_code_of(error)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has read enough. The interpreter must not try once more to write what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
+        silence(sys.stdout)
+        return Interrupted(signal.SIGPIPE).exit_code
+    except Interrupted as interrupted:
+        if interrupted.number != signal.SIGPIPE:
+            _complain("interrupted")
+        return interrupted.exit_code
+    except OSError as error:
+        # What nobody foresaw, such as a full disk behind stdout: the system's own words, and no traceback.
+        _complain(f"{error.filename or 'the output'}: {error.strerror or error}")
+        return NO_ENVIRONMENT
 
 
 def _complain(line: str) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from outboard.errors import BundleError, DamagedBundleError, EnvironmentBuildError, OutboardError
 
-__all__ = ("BAD_INPUT", "INTERRUPTED", "NOBODY_READS", "NO_ENVIRONMENT", "RUN_FAILED", "SUCCESS", "exit_code_of")
+__all__ = ("BAD_INPUT", "NO_ENVIRONMENT", "RUN_FAILED", "SUCCESS", "exit_code_of")
 
 SUCCESS = 0
 RUN_FAILED = 1
 BAD_INPUT = 2
 NO_ENVIRONMENT = 3
-INTERRUPTED = 130  # what a shell makes of SIGINT
-NOBODY_READS = 141  # what a shell makes of SIGPIPE
 
 
 def exit_code_of(error: OutboardError) -> int:

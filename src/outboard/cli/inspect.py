@@ -51,11 +51,10 @@ def inspect(
 
 def _asked(bundle: Path) -> Contents:
     # A whole supervisor, which a look at a file does not need.
-    import anyio
-
+    from outboard.cli import interruption
     from outboard.cli.asking import ask
 
-    return anyio.run(ask, bundle.absolute(), bundle)
+    return interruption.run(lambda _: ask(bundle.absolute(), bundle))
 
 
 def _document(found: BundleFile, contents: Contents | None) -> dict[str, Any]:

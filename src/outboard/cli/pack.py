@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import anyio
 import attrs
 from cyclopts import Parameter
 
@@ -28,6 +27,7 @@ from outboard.bundle.packed_cache import packed_environment
 from outboard.bundle.packer import Origin
 from outboard.bundle.revision import revision_of
 from outboard.bundle.target import Target
+from outboard.cli import interruption
 from outboard.cli.asking import ask
 from outboard.cli.exit_codes import SUCCESS
 from outboard.cli.options import Verbose
@@ -133,7 +133,7 @@ def pack_bundle(request: Request) -> Manifest:
     _check_credentials(author, credentials)
 
     def dags_of(bundle: Path) -> packer.Dags:
-        held = anyio.run(ask, bundle, request.paths[0])
+        held = interruption.run(lambda _: ask(bundle, request.paths[0]))
         return {dag_id: held.modules.get(dag_id, ()) for dag_id in held.dag_ids}
 
     return packer.pack(

@@ -15,15 +15,17 @@ from pathlib import Path
 import anyio
 import attrs
 import structlog
-from rich.console import Console
 
 from outboard.bundle import contents, environment, inline_metadata, packer, target
 from outboard.bundle.disk import refusal
 from outboard.bundle.entry import first_line_here
+from outboard.cli import interruption
 from outboard.cli.asking import Contents, ask
 from outboard.cli.display import Display, display_on
 from outboard.cli.exit_codes import RUN_FAILED, SUCCESS, exit_code_of
 from outboard.cli.inputs import parse_conf, parse_connections, parse_variables
+from outboard.cli.interruption import Interrupted
+from outboard.cli.output import Output
 from outboard.cli.report import error_document, print_table, run_document
 from outboard.errors import BundleError, OutboardError, UsageError
 from outboard.protocol.serialized_dag import SerializedDag, SerializedTask
@@ -64,24 +66,31 @@ def run(request: Request) -> int:
     Raises:
         OutboardError: there was no run, because of the input or the environment.
     """
-    errors_console = Console(stderr=True, highlight=False)
+    errors_console = Output(stderr=True, highlight=False)
     display = display_on(errors_console, request.file, verbose=request.verbose)
     _log_to(display, verbose=request.verbose)
     try:
         report = _report(request, display)
     except OutboardError as error:
-        if request.as_json:
-            print(error_document(str(error).partition("\n")[0], exit_code_of(error)))
+        _tell_json(request, str(error).partition("\n")[0], exit_code_of(error))
+        raise
+    except Interrupted as interrupt:
+        _tell_json(request, "interrupted", interrupt.exit_code)
         raise
     failures = _failures(report, display)
     if request.as_json:
         print(run_document(report, failures))
     else:
         # A pipe has no width of its own, and nobody wants it folded.
-        print_table(report, Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH))
+        print_table(report, Output(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH))
     for task_id, failure in failures.items():
         errors_console.print(f"outboard: {task_id} failed: {failure}", markup=False, soft_wrap=True)
     return SUCCESS if report.state == "success" else RUN_FAILED
+
+
+def _tell_json(request: Request, problem: str, exit_code: int) -> None:
+    if request.as_json:
+        print(error_document(problem, exit_code))
 
 
 def _report(request: Request, display: Display) -> DagRunReport:
@@ -91,7 +100,7 @@ def _report(request: Request, display: Display) -> DagRunReport:
     cache = environment.cache_folder()
     with display, _scratch_folder(cache) as folder:
         bundle = _bundle(request.file, cache, Path(folder), display)
-        return anyio.run(functools.partial(_run_bundle, bundle, request, conf or {}, store, display))
+        return interruption.run(functools.partial(_run_bundle, bundle, request, conf or {}, store, display))
 
 
 def _scratch_folder(cache: Path) -> tempfile.TemporaryDirectory[str]:
@@ -131,14 +140,19 @@ def _environment(file: Path, cache: Path, display: Display) -> Path:
 
 
 async def _run_bundle(
-    bundle: Path, request: Request, conf: Mapping[str, object], store: LocalStore, display: Display
+    bundle: Path,
+    request: Request,
+    conf: Mapping[str, object],
+    store: LocalStore,
+    display: Display,
+    at_once: anyio.Event,
 ) -> DagRunReport:
     ports = store.ports(display)
     declared = await ask(bundle, request.file, ports=ports)
     dag = _chosen(declared, request)
     display.expect(dag.order if request.task_id is None else (request.task_id,))
     levels = {_LEVEL_VARIABLE: "debug"} if request.verbose else {}
-    execute = functools.partial(run_task, [str(bundle), "--stdio"], ports=ports, env=levels)
+    execute = functools.partial(run_task, [str(bundle), "--stdio"], ports=ports, env=levels, at_once=at_once)
     now = datetime.now(UTC)
     return await run_dag(
         dag,
@@ -205,4 +219,5 @@ def _log_to(display: Display, *, verbose: bool) -> None:
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, show],
         wrapper_class=structlog.make_filtering_bound_logger("debug" if verbose else "warning"),
+        logger_factory=structlog.ReturnLoggerFactory(),
     )

@@ -43,6 +43,7 @@ async def run_task(
     transport: Transport = "stdio",
     env: Mapping[str, str] | None = None,
     directory: str | None = None,
+    at_once: anyio.Event | None = None,
 ) -> Outcome:
     """Run one try of a task in a process of its own.
 
@@ -57,6 +58,7 @@ async def run_task(
         transport: ``stdio``, or ``sockets`` as Airflow does it.
         env: what to add to the environment's allow-list.
         directory: where the process starts; by default where this one is.
+        at_once: once it is set, the process is killed without any more time of grace.
 
     Raises:
         InvalidMessageError: `startup` is not what the schema wants.
@@ -73,7 +75,9 @@ async def run_task(
     started_at = ports.clock.now()
     evidence = Evidence(should_retry=startup.ti_context.should_retry)
     launch = Launch(command=command, transport=transport, environment=env or {}, directory=directory)
-    supervision = Supervision(task=task, evidence=evidence, ports=ports, limits=limits or Limits())
+    supervision = Supervision(
+        task=task, evidence=evidence, ports=ports, limits=limits or Limits(), at_once=at_once or anyio.Event()
+    )
     await _supervise(supervision, launch, startup)
     result = outcome.decide(evidence, started_at=started_at, ended_at=ports.clock.now())
     _log.info("task ended", **attrs.asdict(task), state=result.state, reason=result.reason, exit_code=result.exit_code)

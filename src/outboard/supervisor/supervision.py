@@ -6,6 +6,7 @@ Which process it is and what becomes of the evidence is `outboard.supervisor.coo
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import anyio
@@ -54,6 +55,7 @@ class Supervision:
         evidence: what is known about the process; filled while it runs.
         ports: what its requests are served from, and where its log goes.
         limits: how long it may take, and how much it may say at once.
+        at_once: set from outside, it kills the process, also in its time of grace.
         no_longer_wanted: set from outside, it ends the process.
     """
 
@@ -61,6 +63,7 @@ class Supervision:
     evidence: Evidence
     ports: Ports
     limits: Limits
+    at_once: anyio.Event = attrs.field(factory=anyio.Event)
     no_longer_wanted: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     _heard: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     _settled: anyio.Event = attrs.field(factory=anyio.Event, init=False)
@@ -72,13 +75,20 @@ class Supervision:
         async with anyio.create_task_group() as readers:
             for name, stream in process.output:
                 readers.start_soon(self._drain_output, name, stream)
-            if await self._connect(process):
-                if process.logs is not None:
-                    readers.start_soon(self._drain_logs, process.logs)
-                await self._converse(process, greeting)
-            await process.end(self.limits.grace)
+            async with anyio.create_task_group() as killer:
+                killer.start_soon(self._kill_at_once, process)
+                if await self._connect(process):
+                    if process.logs is not None:
+                        readers.start_soon(self._drain_logs, process.logs)
+                    await self._converse(process, greeting)
+                await process.end(self.limits.grace)
+                killer.cancel_scope.cancel()
             self.evidence.exit_code = process.exit_code
             self._end_by(readers.cancel_scope)
+
+    async def _kill_at_once(self, process: TaskProcess) -> None:
+        await self.at_once.wait()
+        process.signal_group(signal.SIGKILL)
 
     async def _connect(self, process: TaskProcess) -> bool:
         """Wait for the connections; false if the process ended first, is not wanted any more, or took too long."""
