@@ -28,6 +28,10 @@ def test_line_ends_of_windows_make_no_difference() -> None:
     assert read(BLOCK.replace("\n", "\r\n"), "weather.py") == read(BLOCK, "weather.py")
 
 
+def test_a_mark_of_the_byte_order_before_it_is_no_part_of_it() -> None:
+    assert read("\ufeff" + BLOCK, "weather.py") == read(BLOCK, "weather.py")
+
+
 def test_a_block_may_stand_below_other_text() -> None:
     assert read('"""A Dag."""\n' + BLOCK, "weather.py") == read(BLOCK, "weather.py")
 

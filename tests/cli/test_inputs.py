@@ -39,7 +39,7 @@ def test_a_connection_is_read_from_json() -> None:
     [
         ("db", "write it as --conn ID=URI or ID=JSON"),
         ("db={", "not JSON"),
-        ('db={"hots": "h"}', "no connection"),
+        ('db={"hots": "h"}', "a connection has no 'hots'; its parts are conn_type, "),
         ("db=http://h:port", "no connection"),
         ("db=host", "no type"),
         ('db={"host": "h"}', "no type"),
@@ -55,6 +55,23 @@ def test_a_password_does_not_show_in_an_error() -> None:
     with pytest.raises(UsageError) as caught:
         parse_connections(["db=http://user:secret@host:port"])
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": [NaN]}', "--conf.a[0]: nan has no form in JSON"),
+        ('{"a": 1e999}', "--conf.a: inf has no form in JSON"),
+        ('{"a": 36893488147419103232}', "--conf.a: an integer beyond 64 bits"),
+        ('{"a": "\\ud800"}', "--conf.a: a lone surrogate"),
+        ("[" * 100_000, "--conf is not JSON"),
+    ],
+    ids=["NaN", "infinity", "large", "surrogate", "deep"],
+)
+def test_conf_holds_only_what_a_message_can_carry(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_conf(text)
+    assert str(caught.value).startswith(said)
 
 
 def test_conf_is_a_json_object_or_nothing() -> None:

@@ -180,6 +180,19 @@ def test_a_file_that_does_not_import(outboard, author_file) -> None:
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\nraise ValueError('two\\nlines')\n", "tasks.py, line 2: ValueError: two lines"),
+        ("raise ValueError\n", "tasks.py, line 1: ValueError"),
+        ("try:\n    {}['k']\nexcept KeyError as e:\n    raise OSError('no') from e\n", "tasks.py, line 4: OSError: no"),
+    ],
+    ids=["of several lines", "without a text", "with a cause"],
+)
+def test_a_file_that_raises_is_told_by_its_line_and_its_error(outboard, author_file, text: str, said: str) -> None:
+    assert refused(outboard("run", author_file(text)), 2) == said
+
+
 def test_a_file_that_imports_what_is_nowhere(outboard, author_file) -> None:
     done = outboard("run", author_file("\nimport nothing_of_that_name\n"))
     assert refused(done, 2).startswith("tasks.py, line 2: no module nothing_of_that_name in the standard library")

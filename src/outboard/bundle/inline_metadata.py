@@ -45,7 +45,9 @@ def read(text: str, file: str) -> InlineMetadata | None:
     Raises:
         UsageError: two blocks, a block that is no TOML, whose fields have another type, or that holds a credential.
     """
-    blocks = [block for block in _BLOCK.finditer(text.replace("\r\n", "\n")) if block["kind"] == _KIND]
+    # What editors on Windows add: a mark before the first line, and another end to each.
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    blocks = [block for block in _BLOCK.finditer(plain) if block["kind"] == _KIND]
     if not blocks:
         return None
     if len(blocks) > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from outboard.airflow.worker import worker
 from outboard.cli import interruption
 from outboard.cli.asking import ask
 from outboard.cli.exit_codes import SUCCESS
+from outboard.cli.output import print_json
 from outboard.errors import UsageError
 
 __all__ = ("PROBLEMS_FOUND", "airflow")
@@ -124,7 +124,10 @@ def doctor(
         worker=worker(user),
     )
     diagnosis = diagnose(question)
-    print(_document(diagnosis) if json else "\n".join(_lines(diagnosis)))
+    if json:
+        print_json(_document(diagnosis))
+    else:
+        print("\n".join(_lines(diagnosis)))
     return SUCCESS if diagnosis.is_healthy else PROBLEMS_FOUND
 
 
@@ -147,7 +150,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _document(diagnosis: Diagnosis) -> str:
+def _document(diagnosis: Diagnosis) -> dict[str, object]:
     look_ups = [
         {
             "coordinator": look_up.coordinator,
@@ -161,8 +164,7 @@ def _document(diagnosis: Diagnosis) -> str:
         for look_up in diagnosis.look_ups
     ]
     findings = [attrs.asdict(finding) for finding in diagnosis.findings]
-    document = {"healthy": diagnosis.is_healthy, "findings": findings, "look_ups": look_ups}
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return {"healthy": diagnosis.is_healthy, "findings": findings, "look_ups": look_ups}
 
 
 def _write(path: Path, text: str) -> None:

@@ -32,7 +32,8 @@ CONTENTS_LOGGER = "outboard.contents"
 _LEVELS = {"AIRFLOW__LOGGING__NAMESPACE_LEVELS": f"{CONTENTS_LOGGER}=info"}
 
 # The last frame of a traceback, of which the report has only the author's part.
-_FRAME = re.compile(r'^ *File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
+_FRAME = re.compile(r'^ *File "(?P<file>[^"]+)", line (?P<line>\d+).*\n', re.MULTILINE)
+_INDENTED = re.compile(r"\A(?: .*\n)+")
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +120,13 @@ class _ContentsListener:
 
 def _load_error(source: Path, report: str) -> str:
     """One line that says where and what, and below it the report, if there is more in it."""
-    last = report.rstrip().rpartition("\n")[2].strip()
     frames = list(_FRAME.finditer(report))
-    where = f"{frames[-1]['file']}, line {frames[-1]['line']}" if frames else str(source)
-    return f"{where}: {last}\n{report}" if frames else f"{where}: {last}"
+    if not frames:
+        return f"{source}: {_first_paragraph(report)}"
+    # Behind the last frame its source line, indented, and then the error, which may have several lines itself.
+    error = _INDENTED.sub("", report[frames[-1].end() :])
+    return f"{frames[-1]['file']}, line {frames[-1]['line']}: {_first_paragraph(error)}\n{report}"
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.strip().partition("\n\n")[0].split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from outboard.bundle.environment import cache_folder
 from outboard.bundle.holdings import Holding
 from outboard.bundle.unpack import limit
 from outboard.cli.exit_codes import SUCCESS
+from outboard.cli.output import print_json
 from outboard.errors import UsageError
 
 __all__ = ("cache",)
@@ -43,7 +43,7 @@ def list_cache(
     """Show what is in the cache: size, last use, whether a process uses it now."""
     found = holdings.holdings(cache_folder(), os.environ)
     if json:
-        print(_document(found))
+        print_json(_document(found))
     else:
         _print_table(found)
     return SUCCESS
@@ -78,7 +78,7 @@ def folder() -> int:
     return SUCCESS
 
 
-def _document(found: Sequence[Holding]) -> str:
+def _document(found: Sequence[Holding]) -> dict[str, object]:
     entries = [
         {
             "kind": each.kind,
@@ -92,8 +92,7 @@ def _document(found: Sequence[Holding]) -> str:
         for each in found
     ]
     total = sum(each.size for each in found)
-    document = {"folder": str(cache_folder()), "limit": limit(os.environ), "size": total, "entries": entries}
-    return json_text.dumps(document, indent=2, ensure_ascii=False)
+    return {"folder": str(cache_folder()), "limit": limit(os.environ), "size": total, "entries": entries}
 
 
 def _print_table(found: Sequence[Holding]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from outboard.bundle import deployment
 from outboard.bundle.deployment import DEFAULT_KEEP, Change, History
 from outboard.bundle.journal import Entry
 from outboard.cli.exit_codes import SUCCESS
+from outboard.cli.output import print_json
 
 __all__ = ("deploy", "history", "rollback")
 
@@ -66,7 +66,7 @@ def history(
     """Show what was deployed, when and by whom, and which versions a rollback can bring back."""
     told = deployment.history(root, name, store=store)
     if json:
-        print(json_text.dumps(_document(told), indent=2, ensure_ascii=False))
+        print_json(_document(told))
     else:
         for line in _lines(told):
             print(line)

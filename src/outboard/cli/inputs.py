@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from outboard.errors import UsageError
+from outboard.errors import SerializationError, UsageError
 from outboard.protocol import messages as m
+from outboard.protocol.codec import check_json
 from outboard.sdk.connection import Connection
 from outboard.sdk.exceptions import AirflowException
 
@@ -37,16 +38,20 @@ def parse_conf(text: str | None) -> dict[str, object] | None:
     """Read ``--conf``: a JSON object.
 
     Raises:
-        UsageError: it is no JSON, or no object.
+        UsageError: it is no JSON, no object, or holds what no message can carry.
     """
     if text is None:
         return None
     try:
         conf = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"--conf is not JSON: {error}") from error
     if not isinstance(conf, dict):
         raise UsageError(f"--conf must be a JSON object, such as '{{\"day\": 3}}', not {text}")
+    try:
+        check_json(conf, "--conf")  # Python reads a little more than JSON, and more than a message can carry
+    except SerializationError as error:
+        raise UsageError(str(error)) from error
     return conf
 
 

@@ -13,6 +13,7 @@ from outboard.bundle.archive import Member
 from outboard.bundle.manifest import Manifest
 from outboard.bundle.reader import BundleFile, verify, warnings_here
 from outboard.cli.exit_codes import SUCCESS
+from outboard.cli.output import print_json
 from outboard.protocol.versions import AIRFLOW
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def inspect(
     found = verify(bundle)
     document = _document(found, _asked(bundle) if asking else None)
     if json:
-        print(json_text.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
     else:
         print("\n".join(_lines(found, document)))
     return SUCCESS

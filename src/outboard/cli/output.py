@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sys
+from datetime import datetime
 from typing import IO
 
 from rich.console import Console
 
 from outboard.cli.interruption import interrupt
 
-__all__ = ("Output", "prepare", "silence")
+__all__ = ("Output", "plain", "prepare", "print_json", "silence")
 
 
 class Output(Console):
@@ -23,6 +25,16 @@ class Output(Console):
         self.quiet = True
         silence(self.file)
         interrupt(signal.SIGPIPE)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document to stdout: in ASCII, which every encoding can show and every reader can read."""
+    print(json.dumps(document, indent=2, default=plain))
+
+
+def plain(value: object) -> object:
+    """What stands in JSON for a value that has no form there: of a timestamp, its text."""
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def silence(stream: IO[str]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 
 from rich import box
 from rich.console import Console
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outboard.cli.display import STATE_STYLES
+from outboard.cli.output import plain
 from outboard.supervisor.run_report import DagRunReport
 
 __all__ = ("error_document", "print_table", "run_document")
@@ -22,14 +22,14 @@ __all__ = ("error_document", "print_table", "run_document")
 _XCOM_WIDTH = 60
 
 
-def run_document(report: DagRunReport, errors: Mapping[str, str]) -> str:
-    """The run as JSON text.
+def run_document(report: DagRunReport, errors: Mapping[str, str]) -> dict[str, object]:
+    """The run as a JSON document.
 
     Args:
         report: the run.
         errors: what went wrong in its tasks, by task id.
     """
-    document = {
+    return {
         "dag_id": report.dag_id,
         "run_id": report.run_id,
         "state": report.state,
@@ -49,12 +49,11 @@ def run_document(report: DagRunReport, errors: Mapping[str, str]) -> str:
             for task in report.tasks
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, default=_plain)
 
 
-def error_document(message: str, exit_code: int) -> str:
-    """What went wrong before there was a run, as JSON text."""
-    return json.dumps({"error": message, "exit_code": exit_code}, indent=2, ensure_ascii=False)
+def error_document(message: str, exit_code: int) -> dict[str, object]:
+    """What went wrong before there was a run, as a JSON document."""
+    return {"error": message, "exit_code": exit_code}
 
 
 def print_table(report: DagRunReport, console: Console) -> None:
@@ -82,12 +81,8 @@ def _state(state: str | None) -> Text:
 def _xcoms(xcoms: Mapping[str, object]) -> Text:
     lines = []
     for key, value in xcoms.items():
-        text = json.dumps(value, ensure_ascii=False, default=_plain)
+        text = json.dumps(value, ensure_ascii=False, default=plain)
         if len(text) > _XCOM_WIDTH:
             text = text[: _XCOM_WIDTH - 1] + "…"
         lines.append(text if key == "return_value" else f"{key} = {text}")
     return Text("\n".join(lines))
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else repr(value)

@@ -25,7 +25,7 @@ from outboard.cli.display import Display, display_on
 from outboard.cli.exit_codes import RUN_FAILED, SUCCESS, exit_code_of
 from outboard.cli.inputs import parse_conf, parse_connections, parse_variables
 from outboard.cli.interruption import Interrupted
-from outboard.cli.output import Output
+from outboard.cli.output import Output, print_json
 from outboard.cli.report import error_document, print_table, run_document
 from outboard.errors import BundleError, OutboardError, UsageError
 from outboard.protocol.serialized_dag import SerializedDag, SerializedTask
@@ -79,7 +79,7 @@ def run(request: Request) -> int:
         raise
     failures = _failures(report, display)
     if request.as_json:
-        print(run_document(report, failures))
+        print_json(run_document(report, failures))
     else:
         # A pipe has no width of its own, and nobody wants it folded.
         print_table(report, Output(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH))
@@ -90,7 +90,7 @@ def run(request: Request) -> int:
 
 def _tell_json(request: Request, problem: str, exit_code: int) -> None:
     if request.as_json:
-        print(error_document(problem, exit_code))
+        print_json(error_document(problem, exit_code))
 
 
 def _report(request: Request, display: Display) -> DagRunReport:

@@ -159,6 +159,9 @@ class Connection:
         import json
 
         parts: dict[str, Any] = json.loads(value)
+        unknown = sorted({*parts} - {*_PARTS, "uri"})
+        if unknown:
+            raise TypeError(f"a connection has no {unknown[0]!r}; its parts are {', '.join(_PARTS)}")
         if parts.get("extra") and not isinstance(parts["extra"], str):
             parts["extra"] = json.dumps(parts["extra"])
         if parts.get("conn_type"):
