@@ -104,6 +104,10 @@ class Importer:
 
         return loads(pread(self._stream.fileno(), end - start, self._start + start))
 
+    def release(self) -> None:
+        """Give back the memory of code that has been loaded; what is asked for from now on is read from the file."""
+        self._hot = memoryview(b"")
+
     def get_source(self, name: str) -> str:
         """A module's text, for the lines of a traceback."""
         from importlib.util import decode_source
@@ -183,6 +187,7 @@ class Bundle:
         Raises:
             BundleError: the bundle is for another kind of machine, or there is no place to unpack it.
         """
+        self._importer.release()
         environment = self._environment
         if environment["machine"]:
             from outboard.bundle.platform import check

@@ -55,8 +55,8 @@ _LOADER = "import sys,marshal as m;f=open(sys.argv[1],'rb');f.seek({offset});exe
 _PROLOGUE = """\
 if sys.hexversion>>16!={tag}:sys.exit({wrong!r}+sys.version.split()[0])
 p=m.loads(m.load(f));p['start']=f.tell();p['file']=f;c=f.read(p['hot'])
-b=type(sys)('outboard.bundle.bootstrap');exec(m.loads(p['bootstrap']),b.__dict__)
-b=b.prepare(sys.argv[1],p,c)
+b=type(sys)('outboard.bundle.bootstrap');exec(m.loads(p.pop('bootstrap')),b.__dict__)
+b=b.prepare(sys.argv[1],p,c);del c
 from outboard.runtime.server import main
 sys.exit(main(sys.argv[1:],b))
 """
