@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from outboard.cli.display import LiveDisplay, PlainDisplay, display_on, record_lines
+from outboard.cli.output import Output
 from outboard.supervisor.ports import TaskKey
 from outboard.supervisor.run_report import Progress
 
@@ -30,7 +30,7 @@ def progress(state: str, task_id: str = "extract", **more: object) -> Progress:
 
 def plain(*, terminal: bool = False) -> tuple[PlainDisplay, io.StringIO]:
     text = io.StringIO()
-    console = Console(file=text, force_terminal=terminal, width=80, highlight=False, color_system=None)
+    console = Output(file=text, force_terminal=terminal, width=80, highlight=False, color_system=None)
     return display_on(console, SOURCE), text  # type: ignore[return-value]
 
 
@@ -96,6 +96,20 @@ def test_the_last_error_of_a_task_is_kept_in_one_line() -> None:
     display.write(TASK, {"event": "printed", "level": "error", "logger": "task.stderr"})
     display.write(TASK, {"event": "fine again", "level": "info", "logger": "task"})
     assert display.last_error("extract") == "ValueError: two lines"
+
+
+def test_the_last_error_of_a_task_is_no_novel() -> None:
+    display, _ = plain()
+    display.write(TASK, {"event": "word " * 100_000, "level": "error", "logger": "task"})
+    assert display.last_error("extract").endswith("…")
+    assert len(display.last_error("extract")) < 600
+
+
+def test_what_a_file_says_while_it_is_loaded_stands_behind_its_name() -> None:
+    display, text = plain()
+    loading = TaskKey(dag_id="", run_id="", task_id=str(SOURCE.absolute()))
+    display.write(loading, {"event": "loading", "level": "info", "logger": "task.stdout"})
+    assert text.getvalue() == f"{SOURCE.name} | loading\n"
 
 
 def test_the_live_display_shows_every_task_and_leaves_only_lines_behind() -> None:

@@ -242,6 +242,13 @@ def test_a_chain_of_tracebacks_keeps_its_shape() -> None:
     assert extras_of({"exception": chain}) == {"exception": chain}
 
 
+def test_a_long_message_does_not_cost_the_frames() -> None:
+    chain = [{"exc_type": "E", "exc_value": "x" * 10 * MAX_TEXT, "frames": [FRAME]}]
+    (link,) = extras_of({"exception": chain})["exception"]  # type: ignore[misc]
+    assert link["frames"] == [FRAME]
+    assert link["exc_value"].endswith("more characters)")
+
+
 @pytest.mark.parametrize("value", ["Traceback …", None, [], {}, [{"frames": None}], [{}], [[]], [{"frames": [1]}]])
 def test_an_exception_of_another_shape_is_an_extra_like_others(value: Any) -> None:
     plain = extras_of({"exception": value})

@@ -46,6 +46,21 @@ def test_bytes_that_are_no_text_are_shown_escaped(tmp_path: Path) -> None:
     assert printed(tmp_path, r"sys.stdout.buffer.write(b'caf\xe9\n')") == [r"caf\xe9"]
 
 
+def test_a_character_may_come_in_several_pieces(tmp_path: Path) -> None:
+    body = "[sys.stdout.buffer.write(bytes([each])) for each in 'é☃\\n'.encode()]"
+    assert printed(tmp_path, body) == ["é☃"]
+
+
+def test_a_stream_of_the_authors_in_front_of_it_is_flushed(tmp_path: Path) -> None:
+    body = "import io; sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8'); print('one\\ntwo', end='')"
+    assert printed(tmp_path, body) == ["one", "two"]
+
+
+@pytest.mark.parametrize("end", ["sys.stdout = None", "sys.stdout.close(); sys.stderr.close()"])
+def test_an_author_may_do_away_with_it(tmp_path: Path, end: str) -> None:
+    assert printed(tmp_path, f"print('one'); {end}") == ["one"]
+
+
 def test_a_line_without_end_comes_in_pieces(tmp_path: Path) -> None:
     pieces = printed(tmp_path, "print('x' * 1_000_000, end='')")
     assert "".join(pieces) == "x" * 1_000_000

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from outboard.protocol import messages as m
 from outboard.protocol.conversation import RUNTIME, Conversation
 from outboard.protocol.events import Greeting, Reply
+from outboard.protocol.log_records import encode_line, make_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FOREVER = 3600
@@ -440,6 +441,16 @@ def die_with_grandchild() -> None:
     wire.greeting()
     wire.log("left", pid=grandchild(STAY_STUBBORN).pid)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@scenario
+def fall_back_to_stderr() -> None:
+    """What a runtime does that has lost its channel, or a forked copy of one: its records are lines on stderr."""
+    wire = Wire()
+    wire.greeting()
+    record = make_record("words", "warning", "author", NOW, {"rows": 3})
+    os.write(2, encode_line(record) + b'{"event":"half a record"}\n{"event":broken\n')
+    wire.ask(SUCCESS)
 
 
 @scenario

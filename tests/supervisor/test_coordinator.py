@@ -22,6 +22,7 @@ from outboard.supervisor.coordinator import parse_dags, run_task
 from outboard.supervisor.local_store import LocalStore
 from outboard.supervisor.outcome import Outcome
 from tests.supervisor.conftest import QUICK, Records, World, is_alive, is_there, peer, startup
+from tests.supervisor.peer import NOW
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -356,6 +357,15 @@ async def test_what_a_process_prints_becomes_records(world: World) -> None:
         "no newline at the end",
     ]
     assert {(record["logger"], record["level"]) for record in world.logs.kept} == {("task.output", "info")}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_records_that_a_runtime_prints_for_want_of_a_channel_are_records(world: World, transport: Any) -> None:
+    await world.run("fall_back_to_stderr", transport=transport)
+    record, *others = world.logs.kept
+    assert (record["event"], record["level"], record["logger"], record["rows"]) == ("words", "warning", "author", 3)
+    assert record["timestamp"] == NOW
+    assert [other["event"] for other in others] == ['{"event":"half a record"}', '{"event":broken']
 
 
 async def test_over_sockets_both_streams_are_told_apart(world: World) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from outboard.cli.output import Output
 from outboard.supervisor.ports import LogRecord, TaskKey
 from outboard.supervisor.run_report import Progress
 
@@ -43,6 +44,9 @@ _RUNTIME_LOGGER = "outboard"
 
 _REFRESHES_PER_SECOND = 8
 
+# Characters of the line that says why a task failed; the whole text stands in the log above it.
+_MAX_ERROR = 500
+
 
 class Display(AbstractContextManager["Display"], Protocol):
     """What a run shows while it lasts. It is also where the tasks' log records go."""
@@ -63,7 +67,7 @@ class Display(AbstractContextManager["Display"], Protocol):
         """The last error that a task logged, in one line; empty if there was none."""
 
 
-def display_on(console: Console, source: Path, *, verbose: bool = False) -> Display:
+def display_on(console: Output, source: Path, *, verbose: bool = False) -> Display:
     """The kind of display that a console can show.
 
     Args:
@@ -78,7 +82,7 @@ def display_on(console: Console, source: Path, *, verbose: bool = False) -> Disp
 class PlainDisplay:
     """Lines, in the order of events, for files and pipes."""
 
-    def __init__(self, console: Console, source: Path, *, verbose: bool = False) -> None:
+    def __init__(self, console: Output, source: Path, *, verbose: bool = False) -> None:
         self._console = console
         self._verbose = verbose
         self._source = source.absolute()
@@ -117,8 +121,10 @@ class PlainDisplay:
         error = _error_line(record)
         if error:
             self._errors[task.task_id] = error
+        # While a file is loaded it belongs to no Dag yet, and is known by its path.
+        name = task.task_id if task.dag_id else self._source.name
         for line in record_lines(record, self._source):
-            self._print_behind(task.task_id, "|", line)
+            self._print_behind(name, "|", line)
 
     def last_error(self, task_id: str) -> str:
         """The last error that a task logged, in one line."""
@@ -128,13 +134,13 @@ class PlainDisplay:
         self._print(Text.assemble((f"{task_id:{self._width}} {mark} ", "dim"), line))
 
     def _print(self, line: Text) -> None:
-        self._console.print(line, soft_wrap=True)
+        self._console.print_plainly(line.plain)
 
 
 class LiveDisplay(PlainDisplay):
     """The same lines, and below them all tasks, those that run among them marked."""
 
-    def __init__(self, console: Console, source: Path, *, verbose: bool = False) -> None:
+    def __init__(self, console: Output, source: Path, *, verbose: bool = False) -> None:
         super().__init__(console, source, verbose=verbose)
         self._states: dict[str, str] = {}
         self._spinner = Spinner("dots")
@@ -160,6 +166,9 @@ class LiveDisplay(PlainDisplay):
         """Show a task's new state, and say it above too."""
         super().change(progress)
         self._states[progress.task_id] = progress.state
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
 
     def _render(self) -> RenderableType:
         running = [task_id for task_id, state in self._states.items() if state == "running"]
@@ -208,8 +217,13 @@ def _error_line(record: LogRecord) -> str:
         return ""
     chain = record.get("exception")
     if isinstance(chain, Sequence) and chain and isinstance(chain[0], Mapping):
-        return " ".join(_exception_text(chain[0]).split())
-    return " ".join(str(record.get("event", "")).split())
+        return _one_line(_exception_text(chain[0]))
+    return _one_line(str(record.get("event", "")))
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text[: 2 * _MAX_ERROR].split())
+    return line if len(line) <= _MAX_ERROR else f"{line[:_MAX_ERROR]}…"
 
 
 def _exception_text(link: Mapping[str, object]) -> str:

@@ -20,6 +20,14 @@ __all__ = ("Output", "plain", "prepare", "print_json", "silence")
 class Output(Console):
     """A console on stdout or stderr. When nobody reads what it prints, the command is interrupted."""
 
+    def print_plainly(self, line: str) -> None:
+        """Print one line as it is. A task may say a hundred thousand of them, and rendering costs five times the rest."""
+        try:
+            self.file.write(f"{line}\n")
+            self.file.flush()
+        except BrokenPipeError:
+            self.on_broken_pipe()
+
     def on_broken_pipe(self) -> None:
         """Called when a write has failed."""
         self.quiet = True

@@ -311,11 +311,13 @@ class _Flattener:
         return items
 
     def _link(self, link: dict[object, object]) -> dict[str, object]:
-        frames: list[dict[object, object]] = link["frames"]  # type: ignore[assignment]
+        given: list[dict[object, object]] = link["frames"]  # type: ignore[assignment]
+        # Before the text: where it was raised is worth more than the end of a long message.
+        frames = [self._frame(frame) for frame in _without_the_middle(given)]
         plain: dict[str, object] = {
             "exc_type": self._shown(link.get("exc_type", "Exception")),
             "exc_value": self._shown(link.get("exc_value", "")),
-            "frames": [self._frame(frame) for frame in _without_the_middle(frames)],
+            "frames": frames,
         }
         for key, value in link.items():
             name = self._shown(key)

@@ -42,6 +42,10 @@ OUTPUT_LEVELS = {"task.stdout": "info", "task.stderr": "error", "task.output": "
 
 CUT_LOGGER = "task.log"
 
+# How a line begins that `outboard.protocol.log_records.encode_line` has made, and what is in it.
+RECORD_START = b'{"event":'
+RECORD_FIELDS = frozenset({"event", "level", "logger", "timestamp"})
+
 # In the other states nobody is there to read a reply.
 ANSWERABLE = (states.RUNNING, states.PARSING, states.REPORTED)
 
@@ -243,7 +247,8 @@ class Supervision:
 
     async def _drain_output(self, logger: str, stream: DescriptorReader) -> None:
         async for line in _lines(stream, self.limits.line):
-            self._write(make_record(line.text, OUTPUT_LEVELS[logger], logger, self.ports.clock.now()))
+            record = _record_in(line) or make_record(line.text, OUTPUT_LEVELS[logger], logger, self.ports.clock.now())
+            self._write(record)
 
     async def _drain_logs(self, stream: DescriptorReader) -> None:
         async for line in _lines(stream, self.limits.record):
@@ -261,6 +266,17 @@ class Supervision:
             if not self._sink_failed:
                 self._sink_failed = True
                 _log.exception("log records are being lost", **attrs.asdict(self.task))
+
+
+def _record_in(line: Line) -> dict[str, object] | None:
+    """The record that a runtime has printed, or None if the line is something else.
+
+    A runtime whose channel is lost falls back to stderr, and so does a forked copy of one, to which the channel is closed.
+    """
+    if line.was_cut or not line.data.startswith(RECORD_START):
+        return None
+    record = decode_line(line.data)
+    return record if record.keys() >= RECORD_FIELDS and "problem" not in record else None
 
 
 def _is_report(message: m.Message) -> bool:
