@@ -55,10 +55,10 @@ from outboard.sdk.task_instance import TaskInstance
 
 declarations = collect(globals())
 declarations.validate()
-task_definition = declarations.find("sales", "other")
-assert task_definition.is_coroutine
-assert task_definition.bind({{"ds": "x"}}, lambda task_id, key: (True, 3)) == (([3],), {{"ds": "x"}})
-assert declarations.find("elsewhere", "handle").bind({{"ti": 1}}, None) == ((), {{"ti": 1}})
+operator = declarations.find("sales", "other").with_references_resolved(lambda task_id, key: (True, 3))
+assert operator.is_async
+assert operator.bind({{"ds": "x"}}) == (([3],), {{"ds": "x"}})
+assert declarations.find("elsewhere", "handle").bind({{"ti": 1}}) == ((), {{"ti": 1}})
 assert serde.deserialize(serde.serialize({{"a": (1, datetime(2026, 1, 1, tzinfo=timezone.utc))}}))
 print(*sorted(set(sys.modules) - before))
 """

@@ -24,11 +24,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from outboard.sdk.async_operator import BaseAsyncOperator
+    from outboard.sdk.branch import BaseBranchOperator, BranchMixIn, BranchPythonOperator, ShortCircuitOperator
     from outboard.sdk.connection import Connection
     from outboard.sdk.context import Context, get_current_context
     from outboard.sdk.dag import DAG, dag
     from outboard.sdk.dependencies import chain
+    from outboard.sdk.operator import BaseOperator
+    from outboard.sdk.python_operator import PythonOperator
     from outboard.sdk.registry import TaskRegistry
+    from outboard.sdk.sensor import BaseSensorOperator, PokeReturnValue, PythonSensor
+    from outboard.sdk.skip_mixin import SkipMixin
     from outboard.sdk.task import task
     from outboard.sdk.task_instance import TaskInstance
     from outboard.sdk.trigger_rule import TriggerRule
@@ -38,9 +44,20 @@ if TYPE_CHECKING:
 
 __all__ = (
     "DAG",
+    "BaseAsyncOperator",
+    "BaseBranchOperator",
+    "BaseOperator",
+    "BaseSensorOperator",
     "BaseXCom",
+    "BranchMixIn",
+    "BranchPythonOperator",
     "Connection",
     "Context",
+    "PokeReturnValue",
+    "PythonOperator",
+    "PythonSensor",
+    "ShortCircuitOperator",
+    "SkipMixin",
     "TaskInstance",
     "TaskRegistry",
     "TriggerRule",
@@ -53,10 +70,21 @@ __all__ = (
 )
 
 _HOMES = {
+    "BaseAsyncOperator": "async_operator",
+    "BaseBranchOperator": "branch",
+    "BaseOperator": "operator",
+    "BaseSensorOperator": "sensor",
     "BaseXCom": "xcom",
+    "BranchMixIn": "branch",
+    "BranchPythonOperator": "branch",
     "Connection": "connection",
     "Context": "context",
     "DAG": "dag",
+    "PokeReturnValue": "sensor",
+    "PythonOperator": "python_operator",
+    "PythonSensor": "sensor",
+    "ShortCircuitOperator": "branch",
+    "SkipMixin": "skip_mixin",
     "TaskInstance": "task_instance",
     "TaskRegistry": "registry",
     "TriggerRule": "trigger_rule",

@@ -367,7 +367,7 @@ def test_the_first_record_says_which_code_it_is_and_the_last_what_it_took(tmp_pa
         "r7",
     )
     assert first["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert (last["event"], last["requests"]) == ("the task ends", 2)
+    assert (last["event"], last["requests"]) == ("the task ends", 3)
     assert 0 < last["cpu_seconds"] < 60
     assert 2**20 < last["peak_memory"] < 2**30
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,10 @@ class World:
         self.connections: dict[str, Connection] = {}
         self.xcoms: dict[tuple[str, str, str, str, int | None], Any] = {}
         self.forbidden: set[str] = set()
+        self.first_looks: dict[tuple[str, int], datetime] = {}
+        self.said: list[tuple[str, str]] = []
+        self.slept: list[float] = []
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
 
     def get_variable(self, key: str) -> str | None:
         if key in self.forbidden:
@@ -65,6 +70,22 @@ class World:
 
     def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
         del self.xcoms[key, dag_id, run_id, task_id, map_index]
+
+    def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
+        return self.first_looks.get((ti_id, try_number))
+
+    def say(self, level: str, event: str) -> None:
+        self.said.append((level, event))
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
 
     def in_thread(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Awaitable[Any]:
         return to_thread.run_sync(lambda: function(*arguments, **options))

@@ -8,7 +8,8 @@ import pytest
 from outboard import DAG, TriggerRule, dag, task
 from outboard.sdk.dag import current_dag, take_registered
 from outboard.sdk.exceptions import AirflowDagCycleException, DuplicateTaskIdFound, TaskNotFound
-from outboard.sdk.task import Task
+from outboard.sdk.operator import BaseOperator
+from outboard.sdk.python_operator import PythonOperator
 
 
 @pytest.fixture(autouse=True)
@@ -140,8 +141,8 @@ def test_dependencies_can_be_set_by_id() -> None:
 
 def test_two_tasks_of_one_id_are_an_error_that_names_both_the_dag_and_the_id() -> None:
     with DAG("d") as declared:
-        original: Task = step().operator
-    copy = Task("step", print, args=(), kwargs={}, arguments={}, signature=original._signature)
+        original: BaseOperator = step().operator
+    copy = PythonOperator(task_id="step", python_callable=print)
     with pytest.raises(DuplicateTaskIdFound, match="Dag 'd' has two tasks with the id 'step'"):
         declared.add_task(copy)
     declared.add_task(original)
@@ -222,7 +223,7 @@ def test_default_args_fill_parameters_of_their_name() -> None:
         greet()
         greet("hi")
         greet(name="me")
-    assert [(task.args, task.kwargs) for task in declared.tasks] == [
+    assert [(task.op_args, task.op_kwargs) for task in declared.tasks] == [
         ((), {"greeting": "hello", "name": "them"}),
         (("hi",), {"name": "them"}),
         ((), {"greeting": "hello", "name": "me"}),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from outboard import DAG, TaskRegistry, dag, task
+from outboard import DAG, BaseOperator, Context, PythonOperator, TaskRegistry, dag, task
 from outboard.errors import LoadError
 from outboard.sdk import registry
 from outboard.sdk.dag import take_registered
@@ -42,12 +42,13 @@ def test_a_handler_is_found_by_both_ids() -> None:
     declarations = collect({"handlers": handlers})
     found = declarations.find("sales", "load")
     assert found is not None
+    assert isinstance(found, PythonOperator)
     assert (found.dag_id, found.task_id, found.dag, found.python_callable) == ("sales", "load", None, load)
     assert declarations.find("weather", "load") is not found
     assert declarations.find("sales", "extract") is None
     assert declarations.find("other", "load") is None
     assert load() == 1
-    assert repr(found) == "<Handler sales.load>"
+    assert repr(found) == "<Task(PythonOperator): sales.load>"
 
 
 def test_options_of_a_handler_are_those_of_a_task() -> None:
@@ -59,7 +60,8 @@ def test_options_of_a_handler_are_those_of_a_task() -> None:
     def inferred() -> dict[str, int]:
         return {}
 
-    options = [(handler.multiple_outputs, handler.do_xcom_push) for handler in handlers.handlers]
+    operators = [handler.operator for handler in handlers.handlers]
+    options = [(operator.multiple_outputs, operator.do_xcom_push) for operator in operators]
     assert options == [(True, True), (False, False), (True, True)]
 
 
@@ -82,7 +84,11 @@ def test_handlers_of_two_registries_clash_as_those_of_one() -> None:
     ("register", "error", "text"),
     [
         (lambda handlers: handlers.task(print), TypeError, "name the Dag that the task is in"),
-        (lambda handlers: handlers.register("d", "t", 5), TypeError, "is a function, not 5"),
+        (
+            lambda handlers: handlers.register("d", "t", 5),
+            TypeError,
+            "is a function, an operator or a @task function, not 5",
+        ),
         (lambda handlers: handlers.register("d", "a b", print), ValueError, "task_id 'a b' may hold"),
         (lambda handlers: handlers.register("d/e", "t", print), ValueError, "dag_id 'd/e' may hold"),
         (lambda handlers: handlers.register("d", "t", lambda ds="x": ds), ValueError, "its default can only be None"),
@@ -100,8 +106,29 @@ def test_a_bound_method_can_be_a_handler() -> None:
 
     handlers = TaskRegistry()
     handlers.register("d", "t", Job().run)
-    args, kwargs = handlers.handlers[0].bind({"ds": "today"}, lambda task_id, key: (False, None))
-    assert handlers.handlers[0].python_callable(*args, **kwargs) == "today"
+    assert handlers.handlers[0].operator.execute(Context(ds="today")) == "today"
+
+
+def test_a_decorated_function_and_an_operator_can_be_handlers_of_several_tasks() -> None:
+    class Load(BaseOperator):
+        def execute(self, context: Context) -> str:
+            return f"{self.dag_id}.{self.task_id}"
+
+    handlers = TaskRegistry()
+    handlers.task("sales", "waits")(task.sensor(task_id="t", poke_interval=5)(lambda: True))
+    for dag_id in ("sales", "weather"):
+        handlers.register(dag_id, "load", Load(task_id="any"))
+    waits, *loads = [handler.operator for handler in handlers.handlers]
+    assert (waits.task_id, waits.poke_interval) == ("waits", 5)  # type: ignore[attr-defined]
+    assert [load.execute(Context()) for load in loads] == ["sales.load", "weather.load"]
+
+
+def test_a_branch_as_a_handler_must_know_what_is_behind_it() -> None:
+    handlers = TaskRegistry()
+    with pytest.raises(TypeError, match=r"task 't' of Dag 'd'.*downstream="):
+        handlers.register("d", "t", task.branch(task_id="t")(lambda: "a"))
+    handlers.register("d", "t", task.branch(task_id="t")(lambda: "a"), downstream=["a", "b"])
+    assert handlers.handlers[0].operator.downstream_task_ids == {"a", "b"}
 
 
 # ── collecting ────────────────────────────────────────────────────────────────────────────────────────────────────────

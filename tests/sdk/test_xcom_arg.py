@@ -35,8 +35,8 @@ def test_the_result_is_not_known_while_the_dag_is_built(result: Any) -> None:
 
 
 def test_the_repr_tells_the_task_and_the_key(result: Any) -> None:
-    assert repr(result) == "XComArg(<Task d.up>)"
-    assert repr(result["rows"]) == "XComArg(<Task d.up>, key='rows')"
+    assert repr(result) == "XComArg(<Task(PythonOperator): d.up>)"
+    assert repr(result["rows"]) == "XComArg(<Task(PythonOperator): d.up>, key='rows')"
 
 
 def test_references_are_found_where_they_are_resolved(result: Any) -> None:

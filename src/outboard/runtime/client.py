@@ -5,6 +5,10 @@ Refusals become the exceptions that Airflow's SDK raises; what the channel itsel
 
 from __future__ import annotations
 
+import os
+import time
+from datetime import datetime, timedelta, timezone
+
 from outboard.errors import ServerError
 from outboard.protocol import messages as m
 from outboard.protocol import serde
@@ -17,13 +21,18 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
     from outboard.comms.channel import Channel
-    from outboard.protocol.masking import Masker
     from outboard.protocol.messages import Message
+    from outboard.runtime.logs import Logs
 
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ("ChannelClient",)
+__all__ = ("CLOCK_OFFSET_VARIABLE", "TASK_LOGGER", "ChannelClient")
+
+TASK_LOGGER = "task"
+
+# Seconds that the supervisor's clock is ahead of the machine's: of one that does not really wait for retries and sensors.
+CLOCK_OFFSET_VARIABLE = "OUTBOARD_CLOCK_OFFSET"
 
 
 class ChannelClient:
@@ -31,12 +40,13 @@ class ChannelClient:
 
     Args:
         channel: to the supervisor.
-        masker: learns what is secret in what the supervisor answers.
+        logs: where the task's words go; its masker learns what is secret in what the supervisor answers.
     """
 
-    def __init__(self, channel: Channel, masker: Masker) -> None:
+    def __init__(self, channel: Channel, logs: Logs) -> None:
         self._channel = channel
-        self._masker = masker
+        self._logs = logs
+        self._masker = logs.masker
 
     def get_variable(self, key: str) -> str | None:
         """See `outboard.sdk.client.Client.get_variable`."""
@@ -124,10 +134,36 @@ class ChannelClient:
         """See `outboard.sdk.client.Client.delete_xcom`."""
         self._tell(m.DeleteXCom(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index))
 
+    def skip_downstream(self, tasks: Sequence[str | tuple[str, int]]) -> None:
+        """Let tasks behind this one be skipped: ids, or pairs of id and map index."""
+        self._tell(m.SkipDownstreamTasks(tasks=[tasks] if isinstance(tasks, str) else list(tasks)))
+
     def mask_secret(self, value: object, name: str | None) -> None:
         """See `outboard.sdk.client.Client.mask_secret`."""
         self._masker.add(value, name)
         self._tell(m.MaskSecret(value=value, name=name))
+
+    def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
+        """See `outboard.sdk.client.Client.task_reschedule_start_date`."""
+        request = m.GetTaskRescheduleStartDate(ti_id=ti_id, try_number=try_number)
+        return self._ask(request, m.TaskRescheduleStartDate).start_date
+
+    def say(self, level: str, event: str) -> None:
+        """See `outboard.sdk.client.Client.say`."""
+        self._logs.emit(level, event, TASK_LOGGER)
+
+    def now(self) -> datetime:
+        """See `outboard.sdk.client.Client.now`."""
+        ahead = os.environ.get(CLOCK_OFFSET_VARIABLE)
+        return datetime.now(timezone.utc) + timedelta(seconds=float(ahead) if ahead else 0)
+
+    def monotonic(self) -> float:
+        """See `outboard.sdk.client.Client.monotonic`."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """See `outboard.sdk.client.Client.sleep`."""
+        time.sleep(seconds)
 
     def in_thread(self, function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> Awaitable[R]:
         """See `outboard.sdk.client.Client.in_thread`. A cancelled call drops its late reply."""

@@ -46,7 +46,7 @@ def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Lo
     """
     from outboard.runtime.client import ChannelClient
 
-    use(ChannelClient(channel, logs.masker))
+    use(ChannelClient(channel, logs))
     try:
         bundle.complete()
     except BundleError as error:

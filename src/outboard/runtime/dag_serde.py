@@ -9,14 +9,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from outboard.sdk.dag import CRON_PRESETS
-from outboard.sdk.task_arguments import DEFAULTS
+from outboard.sdk.task_arguments import CALLBACKS, DEFAULTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from outboard.sdk.dag import DAG
-    from outboard.sdk.task import Task
+    from outboard.sdk.operator import BaseOperator
 
 __all__ = ("SERIALIZED_VERSION", "serialize_dag")
 
@@ -79,19 +79,19 @@ def _optional_fields(dag: DAG) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _task(task: Task) -> dict[str, Any]:
+def _task(task: BaseOperator) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "task_id": task.task_id,
-        "task_type": "Task",
-        "_task_module": "outboard.sdk.task",
-        "_operator_name": "@task",
-        "python_callable_name": getattr(task.python_callable, "__qualname__", task.task_id),
+        "task_type": type(task).__name__,
+        "_task_module": type(task).__module__,
+        "_operator_name": task.operator_name,
         "_needs_expansion": False,
-        "has_retry_policy": False,
+        "has_retry_policy": task.retry_policy is not None,
         "template_fields": [],
         "template_fields_renderers": {},
         "retry_delay": task.retry_delay.total_seconds(),
     }
+    fields.update(_nature(task))
     for name in _PLAIN_ARGUMENTS:
         value = getattr(task, name)
         if value != DEFAULTS[name]:
@@ -112,7 +112,24 @@ def _task(task: Task) -> dict[str, Any]:
     return {"__type": "operator", "__var": fields}
 
 
-def _task_dates(task: Task) -> dict[str, float]:
+def _nature(task: BaseOperator) -> dict[str, Any]:
+    """What the scheduler must know of a task beside its arguments, where it is not the ordinary case."""
+    function = getattr(task, "python_callable", None)
+    fields: dict[str, Any] = {}
+    if function is not None:
+        fields["python_callable_name"] = getattr(function, "__qualname__", task.task_id)
+    if task.execution_timeout is not None:
+        fields["execution_timeout"] = task.execution_timeout.total_seconds()
+    if task.inherits_from_skipmixin:
+        fields["_can_skip_downstream"] = True
+    if hasattr(task, "poke"):
+        fields["_is_sensor"] = True
+        fields["reschedule"] = bool(getattr(task, "reschedule", False))
+    fields.update({f"has_{name}": True for name in CALLBACKS if getattr(task, name)})
+    return fields
+
+
+def _task_dates(task: BaseOperator) -> dict[str, float]:
     # Dates that are the Dag's own are the Dag's to state.
     dates = {"start_date": task.start_date, "end_date": task.end_date}
     return {

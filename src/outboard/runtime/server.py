@@ -130,7 +130,24 @@ def _connect(
 
 def _exchange(bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> int:
     greeting = channel.greeting()
-    report = _dispatch(greeting, bundle, channel, logs, signals)
+    # Imported here: a task does not need the parser, and a parse does not need the runner.
+    if isinstance(greeting, messages.DagFileParseRequest):
+        from outboard.runtime import dag_parser
+
+        return _report(dag_parser.run(greeting, bundle, channel, logs), channel, logs, signals)
+    from outboard.runtime.task_runner import TaskRun
+
+    assert isinstance(greeting, messages.StartupDetails)
+    logs.emit("info", "the task starts", extra=task_records.beginning(bundle))
+    run = TaskRun(greeting, bundle, channel, logs, signals)
+    code = _report(run.run(), channel, logs, signals)
+    run.finish()
+    logs.emit("info", "the task ends", extra=task_records.end(channel))
+    return code
+
+
+def _report(report: Message, channel: Channel, logs: Logs, signals: Signals) -> int:
+    """Deliver the terminal message. Returns the exit code."""
     signals.report_is_out()
     logs.flush()
     try:
@@ -141,22 +158,6 @@ def _exchange(bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) ->
         # a success must not be doubted, and a failure must not pass for a success.
         return 0 if isinstance(report, messages.SucceedTask) else EXIT_REFUSED
     return 0
-
-
-def _dispatch(greeting: Message, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> Message:
-    # Imported here: a task does not need the parser, and a parse does not need the runner.
-    if isinstance(greeting, messages.DagFileParseRequest):
-        from outboard.runtime import dag_parser
-
-        return dag_parser.run(greeting, bundle, channel, logs)
-    from outboard.runtime import task_runner
-
-    assert isinstance(greeting, messages.StartupDetails)
-    logs.emit("info", "the task starts", extra=task_records.beginning(bundle))
-    report = task_runner.run(greeting, bundle, channel, logs, signals)
-    logs.flush()
-    logs.emit("info", "the task ends", extra=task_records.end(channel))
-    return report
 
 
 # ── saying what this file is ──────────────────────────────────────────────────────────────────────────────────────────

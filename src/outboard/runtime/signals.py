@@ -1,12 +1,13 @@
 """SIGTERM, and the loss of the supervisor.
 
-The first SIGTERM (or SIGINT) interrupts the body: `AirflowTaskTerminated` is raised in the main thread, and the retry
-decision follows. The second one means it: the process leaves at once. Once the report is out there is nothing left to
-interrupt, so the first one is enough.
+The first SIGTERM (or SIGINT) interrupts the body: the operator's ``on_kill`` is called, `AirflowTaskTerminated` is raised in
+the main thread, and the retry decision follows. The second one means it: the process leaves at once. Once the report is out
+there is nothing left to interrupt, so the first one is enough.
 
 A supervisor that dies says nothing, and a busy body does not look. So the kernel is asked to send SIGIO when the other end
 of a descriptor is closed (``O_ASYNC``): no thread has to watch. The task then reports nothing, since nobody is there to
-hear it; it ends its process group, if the supervisor made one for it, and leaves with a code that is not zero.
+hear it; it calls ``on_kill``, ends its process group, if the supervisor made one for it, and leaves with a code that is not
+zero.
 
 The author's own handlers wait, like ours, until they interrupt no frame: see `outboard.comms.interrupts`.
 """
@@ -47,10 +48,12 @@ class Signals:
 
     Attributes:
         interrupt: what the first SIGTERM does with its exception. A coroutine task puts its own way here.
+        on_kill: what is called before that, once, while a body runs that has something to end elsewhere.
     """
 
     def __init__(self, interrupts: Interrupts) -> None:
         self.interrupt: Callable[[BaseException], None] = interrupts.throw
+        self.on_kill: Callable[[], object] | None = None
         self._interrupts = interrupts
         self._terminated = False
         self._reported = False
@@ -81,10 +84,33 @@ class Signals:
         if self._terminated:
             os._exit(128 + number)
         self._terminated = True
-        self.interrupt(AirflowTaskTerminated(f"the supervisor sent signal {number}"))
+        error = AirflowTaskTerminated(f"the supervisor sent signal {number}")
+        if self.on_kill is None:
+            self.interrupt(error)
+        # It may ask the supervisor for something, which needs the channel in one piece.
+        elif not self._interrupts.postpone(self._kill_and_interrupt, error):
+            self._kill_and_interrupt(error)
+
+    def _kill_and_interrupt(self, error: BaseException) -> None:
+        try:
+            if self.on_kill is not None:
+                self.on_kill()
+        finally:
+            self.interrupt(error)
 
     def _on_io(self, _number: int, _: FrameType | None) -> None:
-        if _hung_up(self._line):
+        if not _hung_up(self._line):
+            return
+        if self.on_kill is None:
+            leave_without_supervisor()
+        elif not self._interrupts.postpone(self._kill_and_leave):
+            self._kill_and_leave()
+
+    def _kill_and_leave(self) -> None:
+        try:
+            if self.on_kill is not None:
+                self.on_kill()
+        finally:
             leave_without_supervisor()
 
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from outboard.protocol.messages import DagRun, StartupDetails
-    from outboard.sdk.task_definition import TaskDefinition
+    from outboard.sdk.operator import BaseOperator
 
 __all__ = ("build_context",)
 
 
-def build_context(details: StartupDetails, definition: TaskDefinition) -> Context:
+def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
     """The context of one try.
 
     A run without a logical date has none of the keys that are made from it, as in Airflow.
@@ -34,14 +34,15 @@ def build_context(details: StartupDetails, definition: TaskDefinition) -> Contex
         dag_version_id=ti.dag_version_id,
         hostname=ti.hostname,
         queue=ti.queue,
-        task=definition,
+        task=operator,
+        first_reschedule_date=details.ti_context.first_task_reschedule_start_date,
     )
     context: dict[str, Any] = {
-        "dag": definition.dag,
+        "dag": operator.dag,
         "dag_run": run,
         "params": {},
         "run_id": ti.run_id,
-        "task": definition,
+        "task": operator,
         "task_instance": instance,
         "task_instance_key_str": f"{ti.dag_id}__{ti.task_id}__{_compact_date(run)}",
         "task_reschedule_count": details.ti_context.task_reschedule_count,

@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
     from typing import Any, ParamSpec, Protocol, TypeVar
 
     from outboard.sdk.connection import Connection
@@ -71,6 +72,21 @@ class Client(Protocol):
 
     def mask_secret(self, value: object, name: str | None) -> None:
         """Hide a value, or the telling fields of a mapping, in every record from now on, at the supervisor too."""
+
+    def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
+        """When the task first began that was then put off in this try and in those after it; None if it never was."""
+
+    def say(self, level: str, event: str) -> None:
+        """Put a line into the task's log, without `logging`: ``level`` is one of debug, info, warning and error."""
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that is never put back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
 
     def in_thread(self, function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> Awaitable[R]:
         """Call a blocking function from a coroutine without holding up its event loop."""

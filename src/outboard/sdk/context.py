@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from outboard.sdk.dag import DAG
-    from outboard.sdk.task_definition import TaskDefinition
+    from outboard.sdk.operator import BaseOperator
     from outboard.sdk.task_instance import TaskInstance
 
     class Context(TypedDict, total=False):
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         outlets: list[Any]
         params: dict[str, Any]
         run_id: str
-        task: TaskDefinition
+        task: BaseOperator
         task_instance: TaskInstance
         task_instance_key_str: str
         task_reschedule_count: int

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from outboard.sdk.task import Task, TaskDecorator
+    from outboard.sdk.operator import BaseOperator
+    from outboard.sdk.task import TaskDecorator
 
     P = ParamSpec("P")
 
@@ -132,7 +133,7 @@ class DAG:
     def __init__(self, dag_id: str, **arguments: Unpack[DagArguments]) -> None:
         self.dag_id = check_key("dag_id", dag_id)
         self.fileloc = ""
-        self.task_dict: dict[str, Task] = {}
+        self.task_dict: dict[str, BaseOperator] = {}
         self.schedule = arguments.get("schedule")
         self._last_suffixes: dict[str, int] = {}
         _check_names(dag_id, arguments)
@@ -166,7 +167,7 @@ class DAG:
         return TaskDecorator({"dag": self})
 
     @property
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[BaseOperator]:
         """Its tasks, in the order in which they were added."""
         return list(self.task_dict.values())
 
@@ -176,12 +177,12 @@ class DAG:
         return list(self.task_dict)
 
     @property
-    def roots(self) -> list[Task]:
+    def roots(self) -> list[BaseOperator]:
         """The tasks that wait for no other."""
         return [task for task in self.tasks if not task.upstream_task_ids]
 
     @property
-    def leaves(self) -> list[Task]:
+    def leaves(self) -> list[BaseOperator]:
         """The tasks that no other waits for."""
         return [task for task in self.tasks if not task.downstream_task_ids]
 
@@ -189,7 +190,7 @@ class DAG:
         """Whether there is a task of that id."""
         return task_id in self.task_dict
 
-    def get_task(self, task_id: str) -> Task:
+    def get_task(self, task_id: str) -> BaseOperator:
         """The task of that id.
 
         Raises:
@@ -209,7 +210,7 @@ class DAG:
         """
         self.get_task(upstream_task_id).set_downstream(self.get_task(downstream_task_id))
 
-    def add_task(self, task: Task) -> None:
+    def add_task(self, task: BaseOperator) -> None:
         """Add a task that is in no Dag yet.
 
         Raises:

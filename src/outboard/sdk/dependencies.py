@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from outboard.sdk.dag import DAG
-    from outboard.sdk.task import Task
+    from outboard.sdk.operator import BaseOperator
 
     Dependable: TypeAlias = "Node | Sequence[Node]"
 
@@ -26,12 +26,12 @@ class Node:
     __slots__ = ()
 
     @property
-    def roots(self) -> Sequence[Task]:
+    def roots(self) -> Sequence[BaseOperator]:
         """The tasks that an edge *to* this node leads to."""
         raise NotImplementedError
 
     @property
-    def leaves(self) -> Sequence[Task]:
+    def leaves(self) -> Sequence[BaseOperator]:
         """The tasks that an edge *from* this node comes from."""
         raise NotImplementedError
 
@@ -102,7 +102,7 @@ def _connect(upstream: Sequence[Node], downstream: Sequence[Node]) -> None:
             other.upstream_task_ids.add(task.task_id)
 
 
-def _common_dag(tasks: Sequence[Task]) -> DAG:
+def _common_dag(tasks: Sequence[BaseOperator]) -> DAG:
     dags: list[DAG] = []
     for task in tasks:
         if task.dag is not None and task.dag not in dags:

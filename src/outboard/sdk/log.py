@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from outboard.sdk.client import current
 
-__all__ = ("mask_secret",)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from logging import Logger as Logger
+
+__all__ = ("logger_of", "mask_secret")
 
 
 def mask_secret(secret: object, name: str | None = None) -> None:
@@ -18,3 +22,11 @@ def mask_secret(secret: object, name: str | None = None) -> None:
         name: what the secret is called, if that is to decide whether it is one.
     """
     current().mask_secret(secret, name)
+
+
+def logger_of(operator: object) -> Logger:
+    """The logger of an operator, called after its class as Airflow does. Imports `logging`, which many tasks never need."""
+    import logging
+
+    kind = type(operator)
+    return logging.getLogger(f"airflow.task.operators.{kind.__module__}.{kind.__qualname__}")

@@ -42,12 +42,14 @@ from __future__ import annotations
 from outboard.errors import LoadError
 from outboard.sdk.dag import DAG, DagFactory, take_registered
 from outboard.sdk.exceptions import AirflowException, DuplicateTaskIdFound
-from outboard.sdk.task_arguments import check_key
-from outboard.sdk.task_definition import TaskDefinition
+from outboard.sdk.operator import BaseOperator
+from outboard.sdk.python_operator import PythonOperator
+from outboard.sdk.signature import Signature, returns_mapping
+from outboard.sdk.task import DecoratedTask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, TypeVar
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -55,28 +57,32 @@ if TYPE_CHECKING:
 __all__ = ("Declarations", "Handler", "TaskRegistry", "collect")
 
 
-class Handler(TaskDefinition):
-    """A function that handles one task of a Dag in Airflow."""
+class Handler:
+    """What handles one task of a Dag in Airflow.
 
-    __slots__ = ("_dag_id",)
+    Attributes:
+        dag_id, task_id: the task.
+        operator: what is run for it.
+    """
 
-    def __init__(self, dag_id: str, task_id: str, python_callable: Callable[..., Any], **options: Any) -> None:
-        super().__init__(check_key("task_id", task_id), python_callable, **options)
-        self._dag_id = check_key("dag_id", dag_id)
-        # Which of the other parameters get values, only the stub task in Airflow knows.
-        self._signature.check_defaults(self.label)
+    __slots__ = ("dag_id", "operator", "task_id")
+
+    def __init__(self, operator: BaseOperator) -> None:
+        self.operator = operator
+        self.dag_id = operator.dag_id
+        self.task_id = operator.task_id
 
     @property
-    def dag_id(self) -> str:
-        """The id of the Dag in Airflow."""
-        return self._dag_id
+    def label(self) -> str:
+        """The task as error messages name it."""
+        return self.operator.label
 
     def __repr__(self) -> str:
         return f"<Handler {self.dag_id}.{self.task_id}>"
 
 
 class TaskRegistry:
-    """Which function handles which task, by the ids of the Dag and of the task.
+    """What handles which task, by the ids of the Dag and of the task.
 
     Attributes:
         handlers: what was registered, in that order.
@@ -92,14 +98,16 @@ class TaskRegistry:
         dag_id: str,
         task_id: str | None = None,
         *,
+        downstream: Collection[str] = (),
         multiple_outputs: bool | None = None,
-        do_xcom_push: bool = True,
+        do_xcom_push: bool | None = None,
     ) -> Callable[[F], F]:
-        """Register the decorated function, which is returned as it is.
+        """Register what is decorated, a function or one under ``@task…``, which is returned as it is.
 
         Args:
             dag_id: the Dag in Airflow.
             task_id: the stub task in it; the function's name unless given.
+            downstream: the ids of the tasks behind it there; only a branch or a short circuit needs to know them.
             multiple_outputs: as for ``@task``; taken from the return annotation unless given.
             do_xcom_push: as for ``@task``.
         """
@@ -111,6 +119,7 @@ class TaskRegistry:
                 dag_id,
                 task_id or function.__name__,
                 function,
+                downstream=downstream,
                 multiple_outputs=multiple_outputs,
                 do_xcom_push=do_xcom_push,
             )
@@ -122,22 +131,51 @@ class TaskRegistry:
         self,
         dag_id: str,
         task_id: str,
-        function: Callable[..., Any],
+        function: Callable[..., Any] | DecoratedTask[..., Any] | BaseOperator,
         *,
+        downstream: Collection[str] = (),
         multiple_outputs: bool | None = None,
-        do_xcom_push: bool = True,
+        do_xcom_push: bool | None = None,
     ) -> None:
-        """Let `function` handle a task.
+        """Let a function, a function under ``@task…`` or an operator handle a task.
+
+        Args:
+            dag_id: the Dag in Airflow.
+            task_id: the stub task in it.
+            function: what handles it.
+            downstream: the ids of the tasks behind it there; only a branch or a short circuit needs to know them.
+            multiple_outputs: as for ``@task``; taken from the return annotation unless given.
+            do_xcom_push: as for ``@task``.
 
         Raises:
-            DuplicateTaskIdFound: another function handles it already.
+            DuplicateTaskIdFound: something else handles it already.
+            TypeError: nothing of the kind handles tasks.
         """
-        if not callable(function):
-            raise TypeError(f"the handler of task {task_id!r} of Dag {dag_id!r} is a function, not {function!r}")
-        handler = Handler(dag_id, task_id, function, multiple_outputs=multiple_outputs, do_xcom_push=do_xcom_push)
+        operator = _operator(f"task {task_id!r} of Dag {dag_id!r}", function)
+        handler = Handler(operator.handling(dag_id, task_id, downstream))
+        if operator.inherits_from_skipmixin and not downstream:
+            raise TypeError(f"{handler.label} may skip what is behind it, so say which tasks these are: downstream=[…]")
+        for name, value in (("multiple_outputs", multiple_outputs), ("do_xcom_push", do_xcom_push)):
+            if value is not None:
+                setattr(handler.operator, name, value)
         if any(other.dag_id == dag_id and other.task_id == task_id for other in self.handlers):
             raise DuplicateTaskIdFound(f"{handler.label} has two handlers")
         self.handlers.append(handler)
+
+
+def _operator(label: str, function: Any) -> BaseOperator:
+    """The operator that runs what an author has registered for the task that is called `label`."""
+    if isinstance(function, BaseOperator):
+        return function
+    if isinstance(function, DecoratedTask):
+        return function.operator()
+    if not callable(function):
+        raise TypeError(f"the handler of {label} is a function, an operator or a @task function, not {function!r}")
+    # Which of the other parameters get values, only the stub task in Airflow knows.
+    Signature.of(function).check_defaults(label)
+    return PythonOperator(
+        task_id="handler", python_callable=function, multiple_outputs=returns_mapping(function), doc_md=function.__doc__
+    )
 
 
 class Declarations:
@@ -164,14 +202,14 @@ class Declarations:
         self.uncalled = tuple(uncalled)
         self.file = file
 
-    def find(self, dag_id: str, task_id: str) -> TaskDefinition | None:
-        """The task or handler of these ids, or None."""
+    def find(self, dag_id: str, task_id: str) -> BaseOperator | None:
+        """What is to be run for these ids, or None."""
         for dag in self.dags:
             if dag.dag_id == dag_id and dag.has_task(task_id):
                 return dag.get_task(task_id)
         for handler in self.handlers:
             if handler.dag_id == dag_id and handler.task_id == task_id:
-                return handler
+                return handler.operator
         return None
 
     def problems(self) -> list[tuple[DAG | None, AirflowException]]:

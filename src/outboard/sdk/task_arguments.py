@@ -1,4 +1,4 @@
-"""The arguments of ``@task`` that are about the task and not about its function: their defaults and their checks.
+"""The arguments that every operator has, ``@task`` too: their defaults and their checks.
 
 An argument is listed here only if something honours it. The others that Airflow knows are named too, so that the error for
 using one can say that it is a matter of outboard and not of spelling.
@@ -12,10 +12,14 @@ from outboard.sdk.trigger_rule import TriggerRule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, TypedDict
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeAlias, TypedDict
 
+    from outboard.sdk.context import Context
     from outboard.sdk.dag import DAG
+
+    RetryPolicy: TypeAlias = Any
+    Callbacks: TypeAlias = "Callable[[Context], Any] | Sequence[Callable[[Context], Any]] | None"
 
     class TaskArguments(TypedDict, total=False):
         """What ``@task(...)``, `.override(...)` and ``default_args`` accept."""
@@ -38,9 +42,27 @@ if TYPE_CHECKING:
         owner: str
         doc_md: str | None
         task_display_name: str | None
+        execution_timeout: timedelta | None
+        retry_policy: RetryPolicy | None
+        pre_execute: Callable[[Context], Any] | None
+        post_execute: Callable[[Context, Any], Any] | None
+        on_execute_callback: Callbacks
+        on_success_callback: Callbacks
+        on_failure_callback: Callbacks
+        on_retry_callback: Callbacks
+        on_skipped_callback: Callbacks
 
 
-__all__ = ("DEFAULTS", "UNSUPPORTED", "asks_for_nothing", "check_argument", "check_key")
+__all__ = ("CALLBACKS", "DEFAULTS", "UNSUPPORTED", "asks_for_nothing", "check_argument", "check_key", "is_unsupported")
+
+# What is called when a task comes into a state, by the name of the argument.
+CALLBACKS = (
+    "on_execute_callback",
+    "on_success_callback",
+    "on_failure_callback",
+    "on_retry_callback",
+    "on_skipped_callback",
+)
 
 # Airflow's own defaults, for deployments that configure nothing else.
 DEFAULTS: dict[str, Any] = {
@@ -49,7 +71,9 @@ DEFAULTS: dict[str, Any] = {
     "retry_exponential_backoff": 0,
     "max_retry_delay": None,
     "trigger_rule": TriggerRule.ALL_SUCCESS,
-    "multiple_outputs": None,
+    "retry_policy": None,
+    "execution_timeout": None,
+    "multiple_outputs": False,
     "do_xcom_push": True,
     "queue": "default",
     "pool": "default_pool",
@@ -60,6 +84,7 @@ DEFAULTS: dict[str, Any] = {
     "owner": "airflow",
     "doc_md": None,
     "task_display_name": None,
+    **dict.fromkeys(CALLBACKS, ()),
 }
 
 # Arguments of Airflow's that nothing here honours yet.
@@ -74,7 +99,6 @@ UNSUPPORTED = frozenset(
         "email",
         "email_on_failure",
         "email_on_retry",
-        "execution_timeout",
         "executor",
         "executor_config",
         "ignore_first_depends_on_past",
@@ -83,24 +107,15 @@ UNSUPPORTED = frozenset(
         "map_index_template",
         "max_active_tis_per_dag",
         "max_active_tis_per_dagrun",
-        "on_execute_callback",
-        "on_failure_callback",
         "on_failure_fail_dagrun",
-        "on_retry_callback",
-        "on_skipped_callback",
-        "on_success_callback",
         "outlets",
         "params",
-        "post_execute",
-        "pre_execute",
         "render_template_as_native_obj",
         "resources",
-        "retry_policy",
         "run_as_user",
         "show_return_value_in_logs",
         "sla",
         "task_group",
-        "templates_dict",
         "templates_exts",
         "wait_for_downstream",
         "wait_for_past_depends_before_skipping",
@@ -133,6 +148,11 @@ def check_key(kind: str, key: object) -> str:
     if not all(character.isalnum() or character in "_-." for character in key):
         raise ValueError(f"the {kind} {key!r} may hold letters, digits, dashes, dots and underscores only")
     return key
+
+
+def is_unsupported(name: str) -> bool:
+    """Whether it is an argument of Airflow's that nothing here honours yet."""
+    return name in UNSUPPORTED
 
 
 def asks_for_nothing(name: str, value: object) -> bool:
@@ -237,6 +257,25 @@ def _slots(value: Any) -> int:
     return int(value)
 
 
+def _timeout(value: Any) -> timedelta:
+    if not isinstance(value, timedelta):
+        raise TypeError(f"is a timedelta, not {value!r}")
+    return value
+
+
+def _policy(value: Any) -> RetryPolicy:
+    if not hasattr(value, "evaluate"):
+        raise TypeError(f"is a RetryPolicy, not {value!r}")
+    return value
+
+
+def _callbacks(value: Any) -> tuple[Callable[[Any], Any], ...]:
+    given = (value,) if callable(value) else tuple(value) if isinstance(value, (list, tuple, set)) else None
+    if given is None or not all(map(callable, given)):
+        raise TypeError(f"is a function that takes the context, or a list of such functions, not {value!r}")
+    return given
+
+
 def _optional(check: Callable[[Any], Any], default: Any = None) -> Callable[[Any], Any]:
     return lambda value: default if value is None else check(value)
 
@@ -247,7 +286,9 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "retry_exponential_backoff": _backoff,
     "max_retry_delay": _optional(_delay),
     "trigger_rule": _rule,
-    "multiple_outputs": _optional(_flag),
+    "retry_policy": _optional(_policy),
+    "execution_timeout": _optional(_timeout),
+    "multiple_outputs": _optional(_flag, False),
     "do_xcom_push": _flag,
     "queue": _text,
     "pool": _optional(_text, DEFAULTS["pool"]),
@@ -258,4 +299,5 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "owner": _text,
     "doc_md": _optional(_text),
     "task_display_name": _optional(_text),
+    **dict.fromkeys(CALLBACKS, _optional(_callbacks, ())),
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from outboard.sdk.context import Context
-    from outboard.sdk.task_definition import TaskDefinition
+    from outboard.sdk.operator import BaseOperator
 
 __all__ = ("TaskInstance",)
 
@@ -37,6 +37,7 @@ class TaskInstance:
 
     __slots__ = (
         "_context",
+        "_first_reschedule_date",
         "dag_id",
         "dag_version_id",
         "hostname",
@@ -65,8 +66,9 @@ class TaskInstance:
         dag_version_id: str | None = None,
         hostname: str | None = None,
         queue: str | None = None,
-        task: TaskDefinition | None = None,
+        task: BaseOperator | None = None,
         context: Context | None = None,
+        first_reschedule_date: datetime | None = None,
     ) -> None:
         self.id = id
         self.dag_id = dag_id
@@ -81,6 +83,7 @@ class TaskInstance:
         self.queue = queue
         self.task = task
         self._context = context
+        self._first_reschedule_date = first_reschedule_date
 
     def __repr__(self) -> str:
         index = "" if self.map_index == UNMAPPED else f"[{self.map_index}]"
@@ -169,8 +172,17 @@ class TaskInstance:
             run_id=run_id,
         )
 
+    def get_first_reschedule_date(self, context: Context) -> datetime | None:
+        """When the sensor began that has been put off since; None for the first look of all."""
+        if not context.get("task_reschedule_count"):
+            return None
+        if self._first_reschedule_date is not None:
+            return self._first_reschedule_date
+        retries = self.task.retries if self.task is not None else 0
+        return client.current().task_reschedule_start_date(self.id, self.max_tries - retries + 1)
+
     def pull_argument(self, task_id: str, key: str) -> tuple[bool, Any]:
-        """Whether the XCom that an argument refers to exists, and its value; for `TaskDefinition.bind`."""
+        """Whether the XCom that an argument refers to exists, and its value; for `BaseOperator.with_references_resolved`."""
         return client.current().get_xcom(key, self.dag_id, self.run_id, task_id, None, False)
 
     def _address(self) -> tuple[str, str, str, int | None]:

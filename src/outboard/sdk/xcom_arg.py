@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, TypeAlias
 
-    from outboard.sdk.task import Task
+    from outboard.sdk.operator import BaseOperator
 
     Pull: TypeAlias = Callable[[str, str], tuple[bool, Any]]
 
@@ -36,17 +36,17 @@ class XComArg(Node):
 
     __slots__ = ("key", "operator")
 
-    def __init__(self, operator: Task, key: str = XCOM_RETURN_KEY) -> None:
+    def __init__(self, operator: BaseOperator, key: str = XCOM_RETURN_KEY) -> None:
         self.operator = operator
         self.key = key
 
     @property
-    def roots(self) -> list[Task]:
+    def roots(self) -> list[BaseOperator]:
         """The task behind this reference."""
         return [self.operator]
 
     @property
-    def leaves(self) -> list[Task]:
+    def leaves(self) -> list[BaseOperator]:
         """The task behind this reference."""
         return [self.operator]
 

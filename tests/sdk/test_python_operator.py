@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from outboard import DAG, Context, task
+from outboard import DAG, Context, PythonOperator, task
 from outboard.sdk.exceptions import XComNotFound
-from outboard.sdk.registry import Handler
-from outboard.sdk.task import Task
-from outboard.sdk.task_definition import TaskDefinition
+from outboard.sdk.operator import BaseOperator
+from outboard.sdk.registry import TaskRegistry
 
 CONTEXT = Context(ti="TI", ds="2026-01-01", run_id="r")  # type: ignore[typeddict-item]
 
@@ -27,15 +26,14 @@ def always(value: Any) -> Any:
     return lambda task_id, key: (True, value)
 
 
-def declared(function: Any, *args: Any, **kwargs: Any) -> Task:
+def declared(function: Any, *args: Any, **kwargs: Any) -> BaseOperator:
     with DAG("d") as made:
         task(task_id="t")(function)(*args, **kwargs)
     return made.tasks[-1]
 
 
 def run(definition: Any, context: Any = CONTEXT, pull: Any = nothing_pushed) -> Any:
-    args, kwargs = definition.bind(context, pull)
-    return definition.python_callable(*args, **kwargs)
+    return definition.with_references_resolved(pull).execute(context)
 
 
 def test_arguments_arrive_as_they_were_given() -> None:
@@ -77,9 +75,10 @@ def test_a_key_that_the_run_lacks_is_an_error_without_a_default() -> None:
 
 
 def test_a_handlers_parameter_that_nothing_fills_is_an_error() -> None:
-    handler = Handler("d", "t", lambda rows: rows)
+    handlers = TaskRegistry()
+    handlers.register("d", "t", lambda rows: rows)
     with pytest.raises(TypeError, match=r"task 't' of Dag 'd': the parameter 'rows' has no value.*nothing gives it"):
-        run(handler)
+        run(handlers.handlers[0].operator)
 
 
 def test_references_become_values_in_every_kind_of_container() -> None:
@@ -95,7 +94,7 @@ def test_references_become_values_in_every_kind_of_container() -> None:
         task(task_id="down")(lambda *args, **kwargs: (args, kwargs))(
             ref, [ref["a"], {"k": ref}], (ref, 1), {ref}, frozenset([ref]), Pair(ref, 2), named=ref["b"]
         )
-    args, kwargs = made.tasks[-1].bind({}, pull)
+    args, kwargs = run(made.tasks[-1], {}, pull)
     assert args == (
         "up.return_value",
         ["up.a", {"k": "up.return_value"}],
@@ -153,11 +152,6 @@ def test_a_missing_key_of_multiple_outputs_is_none() -> None:
     assert run(made.tasks[-1]) is None
 
 
-def test_a_definition_of_no_kind_belongs_to_no_dag() -> None:
-    with pytest.raises(NotImplementedError):
-        TaskDefinition("t", print).dag_id  # noqa: B018
-
-
 async def coroutine() -> None:
     pass
 
@@ -182,11 +176,9 @@ def wrapper(*args: Any, **kwargs: Any) -> Any:
         (lambda: None, False),
         (print, False),
         (len, False),
-        (int, False),
+        (dict.get, False),
     ],
 )
 def test_what_must_be_awaited_is_known(function: Any, awaited: bool) -> None:
-    assert Handler("d", "t", lambda: None).is_coroutine is False
-    handler = Handler("d", "t", lambda: None)
-    handler.python_callable = function
-    assert handler.is_coroutine is awaited
+    operator = PythonOperator(task_id="t", python_callable=function)
+    assert operator.is_async is awaited
