@@ -43,21 +43,29 @@ class Packed:
     bundles: dict[str, Path]
     store: LocalStore = attrs.field(factory=LocalStore)
 
-    async def run(self, dag_id: str, task_id: str, *, should_retry: bool = False, **context: Any) -> Ended:
+    async def run(
+        self,
+        dag_id: str,
+        task_id: str,
+        *,
+        should_retry: bool = False,
+        environment: dict[str, str] | None = None,
+        **context: Any,
+    ) -> Ended:
         greeting = startup(task_id=task_id, should_retry=should_retry)
         greeting.ti.dag_id = greeting.ti_context.dag_run.dag_id = dag_id
         for name, value in context.items():
             setattr(greeting.ti_context, name, value)
         logs = Records()
         command = [str(self.bundles[dag_id]), "--stdio"]
-        outcome = await run_task(command, greeting, ports=self.store.ports(logs), limits=QUICK)
+        outcome = await run_task(command, greeting, ports=self.store.ports(logs), limits=QUICK, env=environment)
         return Ended(state=outcome.state, xcoms=self.store.run_xcoms(dag_id, RUN).get(task_id, {}), logs=logs)
 
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder, here = tmp_path_factory.mktemp("packed"), target.inspect(Path(sys.prefix), libraries=CHILD_LIBRARIES)
-    for dag_id in ("outcomes", "handlers"):
+    for dag_id in ("outcomes", "handlers", "fragile"):
         source, output = AUTHOR_FILES / f"{dag_id}.py", folder / dag_id
         packer.pack(collect([source], [], here), output, here, lambda bundle, dag_id=dag_id: {dag_id: ()})
     return {path.name: path for path in folder.iterdir()}
@@ -114,6 +122,17 @@ async def test_skipping_is_told_as_such(packed: Packed) -> None:
 
 async def test_a_task_that_the_bundle_lacks_is_removed(packed: Packed) -> None:
     assert (await packed.run("outcomes", "was_never_written")).state == "removed"
+
+
+@pytest.mark.parametrize(("should_retry", "state"), [(False, "failed"), (True, "up_for_retry")])
+async def test_a_file_that_does_not_import_says_so_in_the_task_log(
+    packed: Packed, should_retry: bool, state: str
+) -> None:
+    gone = {"LIBRARY_IS_GONE": "1"}
+    done = await packed.run("fragile", "runs", should_retry=should_retry, environment=gone)
+    assert done.state == state
+    [(level, text)] = done.said("task")
+    assert (level, "a_library_that_is_gone" in text) == ("error", True)
 
 
 @pytest.mark.parametrize("task_id", ["exits_rudely", "kills_itself"])

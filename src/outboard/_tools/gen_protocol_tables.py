@@ -198,7 +198,7 @@ def _named(kind: Any) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Write the tables, or check that they are current."""
-    return generated_block.main(__doc__, blocks(), argv)
+    return generated_block.main(__doc__, {generated_block.PROTOCOL_PAGE: blocks()}, argv)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def diagram() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Write the diagram, or check that it is current."""
-    return generated_block.main(__doc__, {BLOCK: diagram()}, argv)
+    return generated_block.main(__doc__, {generated_block.PROTOCOL_PAGE: {BLOCK: diagram()}}, argv)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ("PROTOCOL_PAGE", "main", "replaced")
+__all__ = ("PROTOCOL_PAGE", "ROOT", "main", "replaced")
 
 ROOT = Path(__file__).resolve().parents[3]
 PROTOCOL_PAGE = ROOT / "docs" / "reference" / "protocol.md"
@@ -26,19 +27,23 @@ def replaced(page: str, name: str, text: str) -> str:
     return f"{before}{begin}\n{text.strip()}\n\n{end}{after}"
 
 
-def main(description: str | None, blocks: dict[str, str], argv: list[str] | None = None) -> int:
-    """Write the blocks into the protocol's page, or check that they are current."""
+def main(description: str | None, pages: Mapping[Path, Mapping[str, str]], argv: list[str] | None = None) -> int:
+    """Write the blocks into their pages, or check that they are current."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only compare; exit 1 when a block is stale")
     arguments = parser.parse_args(argv)
-    page = PROTOCOL_PAGE.read_text()
+    changed = [path for path, blocks in pages.items() if _is_changed(path, blocks, write=not arguments.check)]
+    return int(arguments.check and bool(changed))
+
+
+def _is_changed(path: Path, blocks: Mapping[str, str], *, write: bool) -> bool:
+    page = path.read_text()
     fresh = page
     for name, text in blocks.items():
         fresh = replaced(fresh, name, text)
     if fresh == page:
-        return 0
-    where = PROTOCOL_PAGE.relative_to(ROOT)
-    print(f"{'stale' if arguments.check else 'wrote'} {where}: {', '.join(blocks)}", file=sys.stderr)
-    if not arguments.check:
-        PROTOCOL_PAGE.write_text(fresh)
-    return int(arguments.check)
+        return False
+    print(f"{'wrote' if write else 'stale'} {path.relative_to(ROOT)}: {', '.join(blocks)}", file=sys.stderr)
+    if write:
+        path.write_text(fresh)
+    return True
