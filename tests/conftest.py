@@ -1,4 +1,4 @@
-"""What every test may use: hypothesis's effort, and the event loop."""
+"""What every test may use: hypothesis's effort, and the event loop. And what every session has to show: its proofs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.capability_proofs import CapabilityProofs
+from tests.live.version import AIRFLOW_VERSION
+
 # dev: while writing. ci: what gates a change, the same examples each time. deep: by hand, before a release.
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, database=None)
@@ -14,6 +17,11 @@ settings.register_profile(
     "deep", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the capability manifest to what this session runs."""
+    config.pluginmanager.register(CapabilityProofs(AIRFLOW_VERSION))
 
 
 @pytest.fixture

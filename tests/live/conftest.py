@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +13,13 @@ from outboard.errors import EnvironmentBuildError
 from tests.live.deployment import Deployment, started_deployment
 from tests.live.environment import BUILD_SECONDS, built_environment
 from tests.live.supervisor import AirflowSupervisor, started_supervisor
+from tests.live.version import AIRFLOW_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 ROOT = Path(__file__).parents[2]
 
-# Another version with pins is run by hand: OUTBOARD_LIVE_AIRFLOW=3.4.0b2 python -m pytest tests/live/test_deployment.py
-AIRFLOW_VERSION = os.environ.get("OUTBOARD_LIVE_AIRFLOW", "3.3.2")
 PINS = ROOT / ".ci" / "pins" / f"airflow-{AIRFLOW_VERSION}.txt"
 AUTHOR_FILES = Path(__file__).with_name("author_files")
 DEPLOYED = Path(__file__).with_name("deployed")
