@@ -24,7 +24,8 @@ This module knows no other module of the package, and the child imports it: noth
     ├── LoadError                   an author's file cannot be loaded: file, and the cause
     ├── BundleError                 a bundle that cannot be packed, read, deployed …
     │   └── DamagedBundleError          … or is not what was packed: file, region, problem, advice
-    └── EnvironmentBuildError       an interpreter or a set of requirements that cannot be had
+    ├── EnvironmentBuildError       an interpreter or a set of requirements that cannot be had
+    └── MissingLibraryError         something takes a library that the environment lacks: library, extra (also an `ImportError`)
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ __all__ = (
     "InvalidMessageError",
     "LoadError",
     "LocalProtocolError",
+    "MissingLibraryError",
     "OutboardError",
     "PeerLostError",
     "ProtocolError",
@@ -205,3 +207,26 @@ class DamagedBundleError(BundleError):
 
 class EnvironmentBuildError(OutboardError):
     """No interpreter fits, or the requirements cannot be installed together."""
+
+
+class MissingLibraryError(OutboardError, ImportError):
+    """The author's code makes use of something that takes a library which is not in the environment.
+
+    Attributes:
+        library: the library's project name.
+        extra: the extra of outboard's that brings it.
+        purpose: what takes it.
+    """
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} takes the library {library}, which this environment has not got; "
+            f"add outboard[{extra}] to it, or {library} to the file's dependencies"
+        )
+        self.library = library
+        self.extra = extra
+        self.purpose = purpose
+
+    def of(self, owner: str) -> MissingLibraryError:
+        """The same error, which says whose purpose that is."""
+        return MissingLibraryError(self.library, self.extra, f"{self.purpose} of {owner}")
