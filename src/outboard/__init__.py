@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from outboard.sdk.dag import DAG, dag
     from outboard.sdk.dependencies import chain
     from outboard.sdk.operator import BaseOperator
+    from outboard.sdk.param import Param
     from outboard.sdk.python_operator import PythonOperator
     from outboard.sdk.registry import TaskRegistry
     from outboard.sdk.sensor import BaseSensorOperator, PokeReturnValue, PythonSensor
@@ -53,6 +54,7 @@ __all__ = (
     "BranchPythonOperator",
     "Connection",
     "Context",
+    "Param",
     "PokeReturnValue",
     "PythonOperator",
     "PythonSensor",
@@ -80,6 +82,7 @@ _HOMES = {
     "Connection": "connection",
     "Context": "context",
     "DAG": "dag",
+    "Param": "param",
     "PokeReturnValue": "sensor",
     "PythonOperator": "python_operator",
     "PythonSensor": "sensor",

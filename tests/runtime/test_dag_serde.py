@@ -15,7 +15,8 @@ from outboard.sdk.dag import take_registered
 from outboard.sdk.registry import Declarations, collect
 from tests import recorded
 
-FILES: Any = recorded.load("sdk/dags.json")
+PARAMS: Any = recorded.load("sdk/params.json")
+FILES: Any = [*recorded.load("sdk/dags.json"), *PARAMS["dags"]]
 
 # Where we differ, and why. Anything else that differs is a mistake.
 DAG_DIFFERENCES = {

@@ -188,8 +188,8 @@ def test_a_task_that_waits_for_itself_is_a_cycle() -> None:
 
 
 def test_an_argument_that_is_not_supported_is_named() -> None:
-    with pytest.raises(TypeError, match="Dag 'd': outboard does not support the argument 'params' yet"):
-        DAG("d", params={"a": 1})  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Dag 'd': outboard does not support the argument 'deadline' yet"):
+        DAG("d", deadline=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="outboard does not support the argument 'fail_fast' yet"):
         dag("d", fail_fast=True)  # type: ignore[call-overload]
 
@@ -293,14 +293,6 @@ def test_a_task_is_active_at_most_while_its_dag_is() -> None:
         step.override(start_date=early, end_date=early)()
         step()
     assert [(task.start_date, task.end_date) for task in declared.tasks] == [(late, early), (late, late)]
-
-
-def test_parameters_of_a_dag_function_are_refused_where_it_is_decorated() -> None:
-    with pytest.raises(TypeError, match="Dag 'sales': outboard does not support parameters"):
-
-        @dag
-        def sales(region: str = "eu") -> None:
-            pass
 
 
 def test_only_functions_can_be_dags() -> None:

@@ -349,9 +349,11 @@ def _loaded(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "dag_id": dag.dag_id,
         "timetable": type(dag.timetable).__name__,
+        "params": {name: param.dump() for name, param in dag.params.items()},
         "tasks": {
             task.task_id: {
                 "upstream": sorted(task.upstream_task_ids),
+                "params": {name: param.dump() for name, param in task.params.items()},
                 "retries": task.retries,
                 "retry_delay": task.retry_delay.total_seconds(),
                 "trigger_rule": str(task.trigger_rule),

@@ -52,7 +52,7 @@ def serialize_dag(dag: DAG) -> dict[str, Any]:
         "task_group": _root_group(dag),
         "edge_info": {},
         "dag_dependencies": [],
-        "params": [],
+        "params": _dag_params(dag),
         "deadline": None,
         "allowed_run_types": None,
         "catchup": dag.catchup,
@@ -109,6 +109,7 @@ def _task(task: BaseOperator) -> dict[str, Any]:
     if task.downstream_task_ids:
         fields["downstream_task_ids"] = sorted(task.downstream_task_ids)
     fields.update(_task_dates(task))
+    fields.update(_task_params(task))
     return {"__type": "operator", "__var": fields}
 
 
@@ -137,6 +138,23 @@ def _task_dates(task: BaseOperator) -> dict[str, float]:
         for name, value in dates.items()
         if value is not None and value != getattr(task.dag, name)
     }
+
+
+def _dag_params(dag: DAG) -> list[list[Any]]:
+    if not dag.has_params:
+        return []
+    from outboard.runtime import param_serde
+
+    return param_serde.serialize_dag_params(dag)
+
+
+def _task_params(task: BaseOperator) -> dict[str, Any]:
+    own = getattr(task, "params", None)
+    if not own and not (task.dag is not None and task.dag.has_params):
+        return {}
+    from outboard.runtime import param_serde
+
+    return {"params": param_serde.serialize_task_params(task.dag, own)}
 
 
 def _root_group(dag: DAG) -> dict[str, Any]:

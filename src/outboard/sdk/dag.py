@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from outboard.sdk.dag_param import DagParam
     from outboard.sdk.operator import BaseOperator
+    from outboard.sdk.params import ParamsDict
     from outboard.sdk.task import TaskDecorator
 
     P = ParamSpec("P")
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         catchup: bool
         doc_md: str | None
         is_paused_upon_creation: bool | None
+        params: Mapping[str, Any] | None
         tags: Collection[str] | None
         auto_register: bool
         dag_display_name: str | None
@@ -60,6 +63,7 @@ DEFAULTS: dict[str, Any] = {
     "catchup": False,
     "doc_md": None,
     "is_paused_upon_creation": None,
+    "params": None,
     "tags": None,
     "auto_register": True,
     "dag_display_name": None,
@@ -76,7 +80,6 @@ _UNSUPPORTED = frozenset(
         "on_failure_callback",
         "on_success_callback",
         "owner_links",
-        "params",
         "render_template_as_native_obj",
         "rerun_with_latest_version",
         "sla_miss_callback",
@@ -97,6 +100,9 @@ CRON_PRESETS = {
     "@yearly": "0 0 1 1 *",
 }
 
+_NOT_GIVEN: Any = object()
+_VARIABLE_ARGUMENTS = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
+
 _current: list[DAG] = []
 _registered: list[DAG] = []
 
@@ -109,14 +115,25 @@ class DAG:
         task_dict: its tasks by id, in the order in which they were added.
         fileloc: the file that declares it; filled in by whoever loads the file.
         schedule: a cron expression, a preset such as ``"@daily"``, a timedelta, ``"@once"``, ``"@continuous"`` or None.
-        default_args: arguments for all its tasks that do not set their own.
+        default_args: arguments for all its tasks that do not set their own; ``params`` among them are the Dag's.
 
     Raises:
         TypeError: an argument is unknown, not supported or of the wrong type.
         ValueError: an argument makes no sense.
+        ParamValidationError: it has a schedule, which gives no values, and a param without a default that fits.
     """
 
-    __slots__ = ("__dict__", "_last_suffixes", "dag_id", "default_args", "fileloc", "schedule", "tags", "task_dict")
+    __slots__ = (
+        "__dict__",
+        "_last_suffixes",
+        "_params",
+        "dag_id",
+        "default_args",
+        "fileloc",
+        "schedule",
+        "tags",
+        "task_dict",
+    )
 
     description: str | None
     start_date: datetime | None
@@ -136,23 +153,28 @@ class DAG:
         self.task_dict: dict[str, BaseOperator] = {}
         self.schedule = arguments.get("schedule")
         self._last_suffixes: dict[str, int] = {}
+        self._params: ParamsDict | None = None
         _check_names(dag_id, arguments)
         for name, default in DEFAULTS.items():
             setattr(self, name, arguments.get(name, default))
         self.default_args: dict[str, Any] = _checked_defaults(dag_id, self.default_args)
+        _add_params(self, self.default_args.pop("params", None))
         if self.start_date is None:
             self.start_date = self.default_args.get("start_date")
         self.tags: set[str] = set(self.tags or ())
         self.dag_display_name = arguments.get("dag_display_name") or dag_id
         _check_schedule(self)
         _check_dates(self)
+        _check_params(self)
 
     def __enter__(self) -> Self:
         _current.append(self)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         _current.pop()
+        if kind is None:
+            _check_params(self)  # once more, with those that the block has added
         if self.auto_register and self not in _registered:
             _registered.append(self)
 
@@ -165,6 +187,31 @@ class DAG:
         from outboard.sdk.task import TaskDecorator
 
         return TaskDecorator({"dag": self})
+
+    @property
+    def params(self) -> ParamsDict:
+        """Its params by name. To ask whether it has any, `has_params` costs less."""
+        if self._params is None:
+            from outboard.sdk.params import ParamsDict
+
+            self._params = ParamsDict()
+        return self._params
+
+    @params.setter
+    def params(self, params: Mapping[str, Any] | None) -> None:
+        self._params = None
+        _add_params(self, params)
+
+    @property
+    def has_params(self) -> bool:
+        """Whether it has params."""
+        return bool(self._params)
+
+    def param(self, name: str, default: Any = _NOT_GIVEN) -> DagParam:
+        """A reference to one of its params, to be an argument of tasks; with a default, the Dag gets such a param."""
+        from outboard.sdk.dag_param import DagParam
+
+        return DagParam(self, name) if default is _NOT_GIVEN else DagParam(self, name, default)
 
     @property
     def tasks(self) -> list[BaseOperator]:
@@ -259,21 +306,34 @@ class DagFactory:
         self.__wrapped__ = function
         for name in ("__module__", "__name__", "__qualname__", "__doc__"):
             setattr(self, name, getattr(function, name))
-        if code.co_argcount or code.co_kwonlyargcount:
-            raise TypeError(f"Dag {self._dag_id!r}: outboard does not support parameters of a @dag function yet")
 
-    def __call__(self) -> DAG:
-        """Declare the Dag: run the function's body with the Dag as the current one."""
+    def __call__(self, *args: Any, **kwargs: Any) -> DAG:
+        """Declare the Dag: run the function's body with the Dag as the current one.
+
+        The function's parameters become params of the Dag, with what is given here, or else their defaults, as values.
+
+        Raises:
+            TypeError: a parameter has no value, or one that is given is unknown.
+        """
         from outboard.sdk.xcom_arg import XCOM_RETURN_KEY, XComArg
 
         self.called = True
         with DAG(self._dag_id, **self._arguments) as declared:
-            result = self.__wrapped__()
+            result = self.__wrapped__(**self._parameters(declared, args, kwargs))
         if declared.doc_md is None:
             declared.doc_md = self.__doc__
         if isinstance(result, XComArg) and result.key == XCOM_RETURN_KEY:
             result.operator.returns_dag_result = True
         return declared
+
+    def _parameters(self, declared: DAG, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, DagParam]:
+        code = self.__wrapped__.__code__
+        if not (args or kwargs or code.co_argcount or code.co_kwonlyargcount or code.co_flags & _VARIABLE_ARGUMENTS):
+            return {}
+        from outboard.sdk.dag_param import parameters_as_params
+        from outboard.sdk.signature import Signature
+
+        return parameters_as_params(declared, Signature.of(self.__wrapped__), args, kwargs)
 
     def __repr__(self) -> str:
         return f"<@dag {self._dag_id}>"
@@ -350,6 +410,35 @@ def _checked_defaults(dag_id: str, default_args: dict[str, Any] | None) -> dict[
         if name in UNSUPPORTED and not asks_for_nothing(name, default_args[name]):
             raise TypeError(f"Dag {dag_id!r}: outboard does not support {name!r} in default_args yet; remove it")
     return dict(default_args)
+
+
+def _add_params(dag: DAG, params: Mapping[str, Any] | None) -> None:
+    if params is None or params == {}:
+        return
+    from outboard.sdk.exceptions import ParamValidationError
+    from outboard.sdk.params import ParamsDict
+
+    try:
+        dag.params.update(ParamsDict(params))
+    except (TypeError, ParamValidationError) as error:
+        raise type(error)(f"Dag {dag.dag_id!r}: {error}") from None
+
+
+def _check_params(dag: DAG) -> None:
+    if not dag.has_params or dag.schedule is None:
+        return
+    from outboard.errors import MissingLibraryError
+    from outboard.sdk.exceptions import ParamValidationError
+
+    label = f"Dag {dag.dag_id!r}"
+    try:
+        dag.params.validate()
+    except ParamValidationError as error:
+        raise ParamValidationError(
+            f"{label} has a schedule, whose runs take the defaults: {error}"
+        ) from error.__cause__
+    except MissingLibraryError as error:
+        raise error.of(label) from error.__cause__
 
 
 def _check_schedule(dag: DAG) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         retry_delay: timedelta | float
         retry_exponential_backoff: float
         max_retry_delay: timedelta | float | None
+        params: Mapping[str, Any] | None
         trigger_rule: str
         multiple_outputs: bool | None
         do_xcom_push: bool
@@ -70,6 +71,7 @@ DEFAULTS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=300),
     "retry_exponential_backoff": 0,
     "max_retry_delay": None,
+    "params": None,
     "trigger_rule": TriggerRule.ALL_SUCCESS,
     "retry_policy": None,
     "execution_timeout": None,
@@ -109,7 +111,6 @@ UNSUPPORTED = frozenset(
         "max_active_tis_per_dagrun",
         "on_failure_fail_dagrun",
         "outlets",
-        "params",
         "render_template_as_native_obj",
         "resources",
         "run_as_user",
@@ -280,11 +281,25 @@ def _optional(check: Callable[[Any], Any], default: Any = None) -> Callable[[Any
     return lambda value: default if value is None else check(value)
 
 
+def _params(value: Any) -> Any:
+    if value == {}:
+        return None  # loads nothing
+    from outboard.sdk.params import ParamsDict
+
+    try:
+        return ParamsDict(value)
+    except ValueError as error:
+        raise ValueError(f"are wrong: {error}") from None
+    except TypeError:
+        raise TypeError(f"are a mapping of names to values, not {value!r}") from None
+
+
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "retries": _retries,
     "retry_delay": _delay,
     "retry_exponential_backoff": _backoff,
     "max_retry_delay": _optional(_delay),
+    "params": _optional(_params),
     "trigger_rule": _rule,
     "retry_policy": _optional(_policy),
     "execution_timeout": _optional(_timeout),

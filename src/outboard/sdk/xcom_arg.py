@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 
     Pull: TypeAlias = Callable[[str, str], tuple[bool, Any]]
 
-__all__ = ("UNMAPPED", "XCOM_RETURN_KEY", "XComArg", "references", "resolve")
+__all__ = ("UNMAPPED", "XCOM_RETURN_KEY", "Reference", "XComArg", "references", "resolve")
 
 XCOM_RETURN_KEY = "return_value"
 
 # How Airflow numbers the only instance of a task that is not mapped.
 UNMAPPED = -1
+
+
+class Reference:
+    """Something in an argument that is replaced by a value when the task runs, and for which no other task has to run."""
+
+    __slots__ = ()
+
+    def pull(self, pull: Pull) -> Any:
+        """The value."""
+        raise NotImplementedError
 
 
 class XComArg(Node):
@@ -105,7 +115,7 @@ def references(value: object) -> Iterator[XComArg]:
 
 def resolve(value: Any, pull: Pull) -> Any:
     """The argument with each reference replaced by its value; containers are copied, the author's are left alone."""
-    if isinstance(value, XComArg):
+    if isinstance(value, (XComArg, Reference)):
         return value.pull(pull)
     if isinstance(value, dict):
         return {key: resolve(item, pull) for key, item in value.items()}
