@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from outboard.sdk.context import Context
 from outboard.sdk.task_instance import TaskInstance
 
@@ -13,13 +15,22 @@ if TYPE_CHECKING:
     from outboard.protocol.messages import DagRun, StartupDetails
     from outboard.sdk.operator import BaseOperator
 
-__all__ = ("build_context",)
+__all__ = ("CONF_OVERRIDES_PARAMS", "build_context")
+
+CONF_OVERRIDES_PARAMS = "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"
+"""The variable with Airflow's option of this name, which is on by default; of a configuration file, a bundle sees nothing."""
+
+# What Airflow's configuration takes for off.
+_OFF = ("f", "false", "0")
 
 
 def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
     """The context of one try.
 
     A run without a logical date has none of the keys that are made from it, as in Airflow.
+
+    Raises:
+        ParamValidationError: a param has no value in this run, or one that does not fit.
     """
     ti, run = details.ti, details.ti_context.dag_run
     instance = TaskInstance(
@@ -40,7 +51,7 @@ def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
     context: dict[str, Any] = {
         "dag": operator.dag,
         "dag_run": run,
-        "params": {},
+        "params": _params(operator, run),
         "run_id": ti.run_id,
         "task": operator,
         "task_instance": instance,
@@ -54,6 +65,19 @@ def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
         context["data_interval_start"] = run.data_interval_start
         context["data_interval_end"] = run.data_interval_end
     return Context(context)  # type: ignore[misc,no-any-return]
+
+
+def _params(operator: BaseOperator, run: DagRun) -> dict[str, object]:
+    conf = run.conf or {}
+    if conf and os.environ.get(CONF_OVERRIDES_PARAMS, "").strip().lower() in _OFF:
+        conf = {}
+    dag, own = operator.dag, getattr(operator, "params", None)
+    declared = dag.params if dag is not None and dag.has_params else None
+    if not declared and not own:
+        return dict(conf)
+    from outboard.sdk.params import resolve
+
+    return resolve(declared, own, conf, label=operator.label)
 
 
 def _dated(logical_date: datetime) -> dict[str, object]:
