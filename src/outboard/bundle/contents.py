@@ -23,6 +23,8 @@ __all__ = (
     "CHILD_PACKAGES",
     "COLD_MODULES",
     "HOT_LIBRARY",
+    "KNOWN_LIBRARIES",
+    "OPTIONAL_LIBRARIES",
     "PARENT_MODULES",
     "VENDOR_FOLDER",
     "AuthorContents",
@@ -36,6 +38,12 @@ __all__ = (
 
 CHILD_LIBRARIES = ("msgpack", "anyio", "idna", "typing_extensions")
 """What the child may import besides the standard library. Packed, as pure Python, where the environment lacks it."""
+
+OPTIONAL_LIBRARIES = ("isoduration", "jsonschema")
+"""What a bundle takes only if its Dags say so, see `outboard.errors.MissingLibraryError`: too large, or not pure Python."""
+
+KNOWN_LIBRARIES = (*CHILD_LIBRARIES, *OPTIONAL_LIBRARIES)
+"""What to look for in an environment."""
 
 CHILD_PACKAGES = ("protocol", "sdk", "comms", "runtime")
 CHILD_MODULES = (
@@ -59,12 +67,19 @@ COLD_MODULES = frozenset(
         "bundle.platform",
         "bundle.unpack",
         "protocol.serialized_dag",
+        "protocol.serialized_params",
         "runtime.coroutine_body",
         "runtime.dag_parser",
         "runtime.dag_serde",
         "runtime.logging_bridge",
+        "runtime.param_serde",
         "runtime.structlog_bridge",
         "runtime.tracebacks",
+        "sdk.dag_param",
+        "sdk.param",
+        "sdk.param_judge",
+        "sdk.param_schema",
+        "sdk.params",
     )
 )
 """Modules that a plain task does not load: their code stays in the file until somebody asks for it."""

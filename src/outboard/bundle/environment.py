@@ -42,6 +42,8 @@ _SETTINGS = re.compile(
     r"|NO_CONFIG)"
 )
 
+_PROJECT = re.compile(r"[A-Za-z0-9._-]*")
+
 # Nothing to look for packages in: what uv then accepts is installed already.
 _NOWHERE = ("--dry-run", "--offline", "--no-index", "--no-cache", "--no-config")
 
@@ -65,6 +67,7 @@ def environment_for(
     lock: Path | None = None,
     locked: bool = False,
     offline: bool = False,
+    libraries: Sequence[str] = (),
 ) -> Path:
     """The folder of an environment with all that a file asks for, and with outboard's own libraries.
 
@@ -79,6 +82,7 @@ def environment_for(
         lock: a requirement file with hashes: what it holds is installed as it says, and checked.
         locked: whether it is an error if the file asks for what the lock does not hold.
         offline: whether the network is to be left alone.
+        libraries: projects that outboard takes for some files only, and for this one.
 
     Raises:
         UsageError: these wishes do not go together, or the file and the lock don't.
@@ -87,7 +91,7 @@ def environment_for(
     """
     if locked and lock is None:
         raise UsageError("--locked needs --lock FILE: the lock that the requirements must be in")
-    request = _request(metadata, file, None if lock is None else read_lock(lock), tell, offline)
+    request = _request(metadata, file, None if lock is None else read_lock(lock), tell, offline, libraries)
     interpreter = choose_interpreter(request.uv, file, metadata.requires_python, python)
     place = Place(cache / ENVIRONMENTS, _key(request, interpreter))
     try:
@@ -104,10 +108,13 @@ def environment_for(
     return place.home
 
 
-def own_requirements() -> tuple[str, ...]:
-    """What outboard itself needs, as its installation declares it."""
+def own_requirements(libraries: Sequence[str] = ()) -> tuple[str, ...]:
+    """What outboard itself needs, as its installation declares it, and those of its extras that are named."""
     declared = importlib.metadata.requires("outboard") or []
-    return tuple(sorted(requirement for requirement in declared if "extra ==" not in requirement))
+    always = [requirement for requirement in declared if "extra ==" not in requirement]
+    optional = {requirement.partition(";")[0].strip() for requirement in declared if "extra ==" in requirement}
+    chosen = [requirement for requirement in optional if _PROJECT.match(requirement)[0] in libraries]  # type: ignore[index]
+    return tuple(sorted([*always, *chosen]))
 
 
 @attrs.frozen(kw_only=True)
@@ -118,17 +125,21 @@ class _Request:
     file: str
     dependencies: tuple[str, ...]
     own: tuple[str, ...]
+    libraries: tuple[str, ...]
     lock: Lock | None
     tell: Tell
 
 
-def _request(metadata: InlineMetadata, file: str, lock: Lock | None, tell: Tell, offline: bool) -> _Request:
+def _request(
+    metadata: InlineMetadata, file: str, lock: Lock | None, tell: Tell, offline: bool, libraries: Sequence[str]
+) -> _Request:
     texts = [*metadata.dependencies, *([lock.text] if lock else [])]
     return _Request(
         uv=Uv(program=find_uv(), credentials=Credentials.collect(os.environ, texts), offline=offline),
         file=file,
         dependencies=metadata.dependencies,
-        own=own_requirements(),
+        own=own_requirements(libraries),
+        libraries=tuple(libraries),
         lock=lock,
         tell=tell,
     )
@@ -165,6 +176,7 @@ def _make_room(folder: Path) -> None:
 def _build(request: _Request, interpreter: Path, place: Place, *, locked: bool) -> None:
     with place.filling() as folder:
         wanted = ", ".join(map(without_credentials, request.dependencies)) or "no dependencies"
+        wanted += f", with {' and '.join(request.libraries)}" if request.libraries else ""
         request.tell(f"building the environment of {request.file}: {wanted}")
         made = request.uv.run(
             "venv", "--no-project", "--relocatable", "--allow-existing", "--python", str(interpreter), str(folder)

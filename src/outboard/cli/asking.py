@@ -12,15 +12,17 @@ from typing import Any
 
 import attrs
 
+from outboard.bundle.target import Target
 from outboard.errors import LoadError
 from outboard.protocol import messages as m
 from outboard.protocol import serialized_dag
 from outboard.protocol.serialized_dag import SerializedDag
+from outboard.sdk.param_judge import EXTRA
 from outboard.supervisor.coordinator import parse_dags
 from outboard.supervisor.local_store import LocalStore
 from outboard.supervisor.ports import LogRecord, LogSink, Ports, TaskKey
 
-__all__ = ("Contents", "ask")
+__all__ = ("Contents", "LackingError", "ask", "check_libraries")
 
 BUNDLE_NAME = "local"
 
@@ -45,17 +47,31 @@ class Contents:
         handlers: for Dags that live elsewhere, the ids of the tasks that it handles.
         modules: which of the author's modules have tasks for each Dag.
         serialized: its Dags by id, as it sent them.
+        libraries: projects that it takes although none of its files imports them.
     """
 
     dags: Mapping[str, SerializedDag]
     handlers: Mapping[str, tuple[str, ...]]
     modules: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     serialized: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    libraries: frozenset[str] = frozenset()
 
     @property
     def dag_ids(self) -> tuple[str, ...]:
         """The ids of all Dags that the bundle has tasks for."""
         return tuple(dict.fromkeys([*self.dags, *self.handlers]))
+
+
+class LackingError(LoadError):
+    """A bundle that may not do with what its environment holds.
+
+    Attributes:
+        libraries: projects that it takes although none of its files imports them; some may be there.
+    """
+
+    def __init__(self, text: str, libraries: frozenset[str]) -> None:
+        super().__init__(text)
+        self.libraries = libraries
 
 
 async def ask(bundle: Path, source: Path, *, ports: Ports | None = None) -> Contents:
@@ -68,20 +84,43 @@ async def ask(bundle: Path, source: Path, *, ports: Ports | None = None) -> Cont
 
     Raises:
         LoadError: the file doesn't import, or a Dag in it is wrong. Its first line is the error; a traceback may follow.
+        LackingError: … and maybe because a library is not there.
     """
     served = ports or LocalStore().ports()
     listener = _ContentsListener(served.logs)
     command = [str(bundle), "--stdio"]
     result = await parse_dags(command, _request(source), ports=attrs.evolve(served, logs=listener), env=_LEVELS)
     if result.import_errors:
-        raise LoadError(_load_error(source, "\n\n".join(result.import_errors.values())))
+        text = _load_error(source, "\n\n".join(result.import_errors.values()))
+        raise LackingError(text, listener.libraries) if listener.libraries else LoadError(text)
     dags = [serialized_dag.read(dag.data) for dag in result.serialized_dags]
     return Contents(
         dags={dag.dag_id: dag for dag in dags},
         handlers=listener.handlers,
         modules=listener.modules,
+        libraries=listener.libraries,
         serialized={dag.dag_id: sent.data for dag, sent in zip(dags, result.serialized_dags, strict=True)},
     )
+
+
+def check_libraries(held: Contents, found: Target, source: Path) -> None:
+    """Refuse a bundle that takes what its environment lacks.
+
+    Args:
+        held: what the bundle said.
+        found: the environment.
+        source: the author's file, for the error.
+
+    Raises:
+        LackingError: naming the libraries.
+    """
+    lacking = sorted(held.libraries - found.libraries)
+    if lacking:
+        raise LackingError(
+            f"{source}: its params have JSON schemas that take {' and '.join(lacking)}, which {found.prefix} has not got; "
+            f"add outboard[{EXTRA}] to it, or {' and '.join(lacking)}",
+            held.libraries,
+        )
 
 
 def _request(source: Path) -> m.DagFileParseRequest:
@@ -97,6 +136,11 @@ class _ContentsListener:
         # Dicts as ordered sets: two files may import one Dag, or one registry.
         self._handlers: dict[str, dict[str, None]] = {}
         self._modules: dict[str, dict[str, None]] = {}
+        self._libraries: set[str] = set()
+
+    @property
+    def libraries(self) -> frozenset[str]:
+        return frozenset(self._libraries)
 
     @property
     def handlers(self) -> dict[str, tuple[str, ...]]:
@@ -109,6 +153,10 @@ class _ContentsListener:
     def write(self, task: TaskKey, record: LogRecord) -> None:
         module, dags, handlers = (record.get(name) for name in ("module", "dags", "handlers"))
         is_ours = record.get("logger") == CONTENTS_LOGGER and isinstance(module, str)
+        libraries = record.get("libraries")
+        if is_ours and isinstance(libraries, Sequence):
+            self._libraries.update(map(str, libraries))
+            return
         if not (is_ours and isinstance(dags, Sequence) and isinstance(handlers, Mapping)):
             self._sink.write(task, record)
             return

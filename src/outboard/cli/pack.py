@@ -28,7 +28,7 @@ from outboard.bundle.packer import Origin
 from outboard.bundle.revision import revision_of
 from outboard.bundle.target import Target
 from outboard.cli import interruption
-from outboard.cli.asking import ask
+from outboard.cli.asking import LackingError, ask, check_libraries
 from outboard.cli.exit_codes import SUCCESS
 from outboard.cli.options import Verbose
 from outboard.errors import UsageError
@@ -128,26 +128,35 @@ def pack_bundle(request: Request) -> Manifest:
     metadata = _metadata(request)
     lock = read_lock(request.lock) if request.lock else None
     credentials = Credentials.collect(os.environ, [*metadata.dependencies, *([lock.text] if lock else [])])
-    found, carried = _environment(request, metadata, credentials)
+    origin = Origin(
+        revision=revision_of(request.paths[0]) if request.revision is None else request.revision,
+        lock_digest=lock.digest if lock else "",
+    )
+    libraries: frozenset[str] = frozenset()
+    while True:
+        found, carried = _environment(request, metadata, credentials, libraries)
+        try:
+            return _pack(request, found, carried, credentials, origin)
+        except LackingError as error:
+            lacking = error.libraries - found.libraries - libraries
+            if request.thin is not None or not lacking:
+                raise
+            # Only the bundle can tell, so it gets another environment.
+            libraries |= lacking
+
+
+def _pack(
+    request: Request, found: Target, carried: PackedEnvironment | None, credentials: Credentials, origin: Origin
+) -> Manifest:
     author = contents.collect(request.paths, request.includes, found)
     _check_credentials(author, credentials)
 
     def dags_of(bundle: Path) -> packer.Dags:
         held = interruption.run(lambda _: ask(bundle, request.paths[0]))
+        check_libraries(held, found, request.paths[0])
         return {dag_id: held.modules.get(dag_id, ()) for dag_id in held.dag_ids}
 
-    return packer.pack(
-        author,
-        request.output,
-        found,
-        dags_of,
-        carried=carried,
-        schema=request.schema,
-        origin=Origin(
-            revision=revision_of(request.paths[0]) if request.revision is None else request.revision,
-            lock_digest=lock.digest if lock else "",
-        ),
-    )
+    return packer.pack(author, request.output, found, dags_of, carried=carried, schema=request.schema, origin=origin)
 
 
 def _check_options(request: Request) -> None:
@@ -183,11 +192,11 @@ def _text(file: Path) -> str:
 
 
 def _environment(
-    request: Request, metadata: InlineMetadata, credentials: Credentials
+    request: Request, metadata: InlineMetadata, credentials: Credentials, libraries: frozenset[str]
 ) -> tuple[Target, PackedEnvironment | None]:
     """The environment to pack for and, unless the bundle is to be thin, all that is in it."""
     if request.thin is not None:
-        return target.inspect(request.thin, libraries=contents.CHILD_LIBRARIES), None
+        return target.inspect(request.thin, libraries=contents.KNOWN_LIBRARIES), None
     home = environment_for(
         metadata,
         request.names,
@@ -197,8 +206,9 @@ def _environment(
         lock=request.lock,
         locked=request.locked,
         offline=request.offline,
+        libraries=sorted(libraries),
     )
-    found = target.inspect(home, libraries=contents.CHILD_LIBRARIES)
+    found = target.inspect(home, libraries=contents.KNOWN_LIBRARIES)
     place = Place(home.parent, home.name)
     return found, packed_environment(place, found, credentials=credentials, tell=_tell)
 

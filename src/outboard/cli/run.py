@@ -20,12 +20,13 @@ from outboard.bundle import contents, environment, inline_metadata, packer, targ
 from outboard.bundle.disk import refusal
 from outboard.bundle.entry import first_line_here
 from outboard.cli import interruption
-from outboard.cli.asking import Contents, ask
+from outboard.cli.asking import Contents, LackingError, ask, check_libraries
 from outboard.cli.display import Display, display_on
 from outboard.cli.exit_codes import RUN_FAILED, SUCCESS, exit_code_of
 from outboard.cli.inputs import parse_conf, parse_connections, parse_variables
 from outboard.cli.interruption import Interrupted
 from outboard.cli.output import Output, print_json
+from outboard.cli.params import check_conf
 from outboard.cli.report import error_document, print_table, run_document
 from outboard.errors import BundleError, OutboardError, UsageError
 from outboard.protocol.serialized_dag import SerializedDag, SerializedTask
@@ -98,9 +99,18 @@ def _report(request: Request, display: Display) -> DagRunReport:
     conf = parse_conf(request.conf)
     store = LocalStore(variables=parse_variables(request.variables), connections=parse_connections(request.connections))
     cache = environment.cache_folder()
+    libraries: frozenset[str] = frozenset()
     with display, _scratch_folder(cache) as folder:
-        bundle = _bundle(request.file, cache, Path(folder), display)
-        return interruption.run(functools.partial(_run_bundle, bundle, request, conf or {}, store, display))
+        while True:
+            bundle, found = _bundle(request.file, cache, Path(folder), display, libraries)
+            run_it = functools.partial(_run_bundle, bundle, found, request, conf or {}, store, display)
+            try:
+                return interruption.run(run_it)
+            except LackingError as error:
+                lacking = error.libraries - found.libraries - libraries
+                if found.prefix == Path(sys.prefix) or not lacking:
+                    raise
+                libraries |= lacking  # nothing has been run yet
 
 
 def _scratch_folder(cache: Path) -> tempfile.TemporaryDirectory[str]:
@@ -115,19 +125,21 @@ def _scratch_folder(cache: Path) -> tempfile.TemporaryDirectory[str]:
         raise BundleError(refusal(home, error)) from error
 
 
-def _bundle(file: Path, cache: Path, folder: Path, display: Display) -> Path:
+def _bundle(
+    file: Path, cache: Path, folder: Path, display: Display, libraries: frozenset[str]
+) -> tuple[Path, target.Target]:
     """Pack the file for its own environment."""
-    home = _environment(file, cache, display)
-    found = target.inspect(home, libraries=contents.CHILD_LIBRARIES)
+    home = _environment(file, cache, display, libraries)
+    found = target.inspect(home, libraries=contents.KNOWN_LIBRARIES)
     author = contents.collect([file], [], found)
     sketch = packer.draft(author, found, first_line=first_line_here())
     bundle = folder / sketch.name
     # Without Dag ids: they are for whoever looks for a bundle by them, and this one is known by its path.
     packer.write(sketch, bundle, {})
-    return bundle
+    return bundle, found
 
 
-def _environment(file: Path, cache: Path, display: Display) -> Path:
+def _environment(file: Path, cache: Path, display: Display, libraries: frozenset[str]) -> Path:
     """The environment that the file's metadata asks for; without metadata, the one that outboard itself runs in."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
@@ -136,11 +148,12 @@ def _environment(file: Path, cache: Path, display: Display) -> Path:
     metadata = inline_metadata.read(text, file.name)
     if metadata is None:
         return Path(sys.prefix)
-    return environment.environment_for(metadata, file.name, cache=cache, tell=display.note)
+    return environment.environment_for(metadata, file.name, cache=cache, tell=display.note, libraries=sorted(libraries))
 
 
 async def _run_bundle(
     bundle: Path,
+    found: target.Target,
     request: Request,
     conf: Mapping[str, object],
     store: LocalStore,
@@ -149,7 +162,9 @@ async def _run_bundle(
 ) -> DagRunReport:
     ports = store.ports(display)
     declared = await ask(bundle, request.file, ports=ports)
+    check_libraries(declared, found, request.file)
     dag = _chosen(declared, request)
+    check_conf(declared.serialized.get(dag.dag_id), conf, only_task=request.task_id)
     display.expect(dag.order if request.task_id is None else (request.task_id,))
     levels = {_LEVEL_VARIABLE: "debug"} if request.verbose else {}
     execute = functools.partial(run_task, [str(bundle), "--stdio"], ports=ports, env=levels, at_once=at_once)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from outboard.errors import BundleError
+from outboard.errors import BundleError, MissingLibraryError
 from outboard.protocol import messages as m
 from outboard.runtime import author_file
 from outboard.runtime.dag_serde import serialize_dag
@@ -36,7 +36,8 @@ def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Lo
 
     No released message can say which handlers of stub tasks a bundle has, nor which module a Dag is in. So that goes out before
     the answer, as one log record a module of the logger `CONTENTS_LOGGER`, with the extras ``module``, ``dags`` (a list of
-    ids) and ``handlers`` (lists of task ids by the ids of Dags).
+    ids) and ``handlers`` (lists of task ids by the ids of Dags). Another one with ``module`` and ``libraries`` names projects
+    that the module takes although it does not import them, whether they are there or not.
 
     Args:
         request: the greeting.
@@ -56,6 +57,10 @@ def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Lo
     loaded, failed = author_file.load_each(bundle.modules)
     for module, declarations in loaded.items():
         _tell_contents(module, declarations, logs)
+        _tell_libraries(module, {name for dag in declarations.dags for name in _libraries(dag)}, logs)
+    for failure in failed:
+        if isinstance(failure.__cause__, MissingLibraryError):
+            _tell_libraries(failure.module, {failure.__cause__.library}, logs)
     return parse(request, list(loaded.values()), failed)
 
 
@@ -65,6 +70,26 @@ def _tell_contents(module: str, declarations: Declarations, logs: Logs) -> None:
         handlers.setdefault(handler.dag_id, []).append(handler.task_id)
     dags = [dag.dag_id for dag in declarations.dags]
     logs.emit("info", "what a module holds", CONTENTS_LOGGER, {"module": module, "dags": dags, "handlers": handlers})
+
+
+def _tell_libraries(module: str, libraries: set[str], logs: Logs) -> None:
+    if libraries:
+        extras = {"module": module, "libraries": sorted(libraries)}
+        logs.emit("info", "what a module takes without importing it", CONTENTS_LOGGER, extras)
+
+
+def _libraries(dag: DAG) -> set[str]:
+    """What it takes to judge the params of a Dag and of its tasks."""
+    declared = [params for task in dag.tasks if (params := getattr(task, "params", None))]
+    if dag.has_params:
+        declared.append(dag.params)
+    if not declared:
+        return set()
+    from outboard.sdk.param_judge import libraries
+    from outboard.sdk.param_schema import needs_library
+
+    schemas = [param.schema for params in declared for param in params.values()]
+    return {name for schema in schemas if needs_library(schema) for name in libraries(schema)}
 
 
 def parse(
