@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from outboard.sdk.param import Param
     from outboard.sdk.python_operator import PythonOperator
     from outboard.sdk.registry import TaskRegistry
+    from outboard.sdk.retry_decision import RetryAction, RetryDecision
+    from outboard.sdk.retry_policy import ChainRetryPolicy, ExceptionRetryPolicy, RetryPolicy, RetryRule
     from outboard.sdk.sensor import BaseSensorOperator, PokeReturnValue, PythonSensor
     from outboard.sdk.skip_mixin import SkipMixin
     from outboard.sdk.task import task
@@ -52,12 +54,18 @@ __all__ = (
     "BaseXCom",
     "BranchMixIn",
     "BranchPythonOperator",
+    "ChainRetryPolicy",
     "Connection",
     "Context",
+    "ExceptionRetryPolicy",
     "Param",
     "PokeReturnValue",
     "PythonOperator",
     "PythonSensor",
+    "RetryAction",
+    "RetryDecision",
+    "RetryPolicy",
+    "RetryRule",
     "ShortCircuitOperator",
     "SkipMixin",
     "TaskInstance",
@@ -79,13 +87,19 @@ _HOMES = {
     "BaseXCom": "xcom",
     "BranchMixIn": "branch",
     "BranchPythonOperator": "branch",
+    "ChainRetryPolicy": "retry_policy",
     "Connection": "connection",
     "Context": "context",
     "DAG": "dag",
+    "ExceptionRetryPolicy": "retry_policy",
     "Param": "param",
     "PokeReturnValue": "sensor",
     "PythonOperator": "python_operator",
     "PythonSensor": "sensor",
+    "RetryAction": "retry_decision",
+    "RetryDecision": "retry_decision",
+    "RetryPolicy": "retry_policy",
+    "RetryRule": "retry_policy",
     "ShortCircuitOperator": "branch",
     "SkipMixin": "skip_mixin",
     "TaskInstance": "task_instance",

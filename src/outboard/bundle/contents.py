@@ -80,6 +80,8 @@ COLD_MODULES = frozenset(
         "sdk.param_judge",
         "sdk.param_schema",
         "sdk.params",
+        "sdk.retry_decision",
+        "sdk.retry_policy",
     )
 )
 """Modules that a plain task does not load: their code stays in the file until somebody asks for it."""
