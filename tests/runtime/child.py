@@ -63,10 +63,18 @@ def startup(task_id: str, **context: Any) -> m.StartupDetails:
 class Child:
     """One process. Everything that it says is kept: ``requests``, ``records``, ``stderr``."""
 
-    def __init__(self, folder: Path, source: str, *flags: str, python: str = sys.executable, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: str,
+        *flags: str,
+        python: str = sys.executable,
+        schema: str = "2026-06-16",
+        **options: Any,
+    ) -> None:
         folder.joinpath("author.py").write_text(source)
         self.process = subprocess.Popen(
-            [python, "-c", STARTER, str(folder), *(flags or ("--stdio",))],
+            [python, "-c", STARTER.replace("2026-06-16", schema), str(folder), *(flags or ("--stdio",))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
