@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Ended:
     state: str
     xcoms: dict[str, Any]
     logs: Records
+    terminal: m.Message | None
 
     def said(self, logger: str) -> list[tuple[str, str]]:
         """The level and text of all records of a logger, and of those below it, in order."""
@@ -59,13 +61,18 @@ class Packed:
         logs = Records()
         command = [str(self.bundles[dag_id]), "--stdio"]
         outcome = await run_task(command, greeting, ports=self.store.ports(logs), limits=QUICK, env=environment)
-        return Ended(state=outcome.state, xcoms=self.store.run_xcoms(dag_id, RUN).get(task_id, {}), logs=logs)
+        return Ended(
+            state=outcome.state,
+            xcoms=self.store.run_xcoms(dag_id, RUN).get(task_id, {}),
+            logs=logs,
+            terminal=outcome.terminal,
+        )
 
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder, here = tmp_path_factory.mktemp("packed"), target.inspect(Path(sys.prefix), libraries=CHILD_LIBRARIES)
-    for dag_id in ("outcomes", "handlers", "fragile"):
+    for dag_id in ("outcomes", "handlers", "fragile", "choices"):
         source, output = AUTHOR_FILES / f"{dag_id}.py", folder / dag_id
         packer.pack(collect([source], [], here), output, here, lambda bundle, dag_id=dag_id: {dag_id: ()})
     return {path.name: path for path in folder.iterdir()}
@@ -216,3 +223,59 @@ async def test_a_logged_exception_has_its_traceback(packed: Packed) -> None:
     [caught] = [record for record in done.logs.kept if record["event"] == "caught"]
     [error] = caught["exception"]
     assert (error["exc_type"], error["exc_value"]) == ("KeyError", "'month'")
+
+
+# ── params and retry policies ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_conf(conf: dict[str, Any] | None) -> m.DagRun:
+    run = startup().ti_context.dag_run
+    run.dag_id, run.conf = "choices", conf
+    return run
+
+
+@pytest.mark.parametrize("conf", [None, {"limit": 5, "code": "ac", "place": "there", "more": [1]}])
+async def test_a_task_gets_the_values_of_the_runs_conf_and_else_the_declared_ones(
+    packed: Packed, conf: dict[str, Any] | None
+) -> None:
+    ended = await packed.run("choices", "returns_its_params", dag_run=with_conf(conf))
+    declared = {"day": "2024-01-31", "code": "ab", "limit": 3, "place": "here"}
+    values = {**declared, **(conf or {})}
+    assert (ended.state, ended.xcoms) == ("success", {"return_value": {"limit": values["limit"], "params": values}})
+
+
+async def test_a_conf_that_does_not_fit_fails_the_task_with_one_clear_error(packed: Packed) -> None:
+    ended = await packed.run("choices", "returns_its_params", dag_run=with_conf({"code": "b"}))
+    assert (ended.state, ended.xcoms) == ("failed", {})
+    (record,) = [record for record in ended.logs.kept if record["logger"] == "task"]
+    assert record["exception"][0]["exc_value"] == (
+        "task 'returns_its_params' of Dag 'choices': param 'code': 'b' does not match '^a'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "reschedules", "state", "delay", "reason"),
+    [
+        ("refused", 0, "up_for_retry", 90.0, "busy"),
+        ("malformed", 0, "failed", None, None),
+        ("wrong", 0, "up_for_retry", None, None),
+        ("secret", 0, "up_for_retry", None, "r" * 495 + "***" + "rr"),
+        ("forbidden", 1, "up_for_reschedule", None, None),
+        ("forbidden", 2, "up_for_retry", None, "Reschedule limit reached (max_reschedules=2): not yet"),
+    ],
+)
+async def test_a_retry_policy_decides_by_what_was_raised(
+    packed: Packed, kind: str, reschedules: int, state: str, delay: float | None, reason: str | None
+) -> None:
+    ended = await packed.run(
+        "choices",
+        "raises",
+        should_retry=True,
+        dag_run=with_conf({"kind": kind}),
+        task_reschedule_count=reschedules,
+    )
+    told = ended.terminal
+    assert (ended.state, getattr(told, "retry_delay_seconds", None)) == (state, delay)
+    assert getattr(told, "retry_reason", None) == reason
+    if isinstance(told, m.RescheduleTask):
+        assert told.reschedule_date - told.end_date == timedelta(minutes=7)
