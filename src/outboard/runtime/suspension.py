@@ -1,4 +1,4 @@
-"""Leaving the process with the intention of going on in another one: deferred, put off, or waiting for a human.
+"""Leaving the process with the intention of going on in another one (deferred, put off, or waiting for a human), and going on.
 
 Loaded by the tasks that do so. What is sent is checked here in the author's words, since Airflow's supervisor would never
 answer what it cannot read.
@@ -16,17 +16,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from outboard.protocol.messages import Message
+    from outboard.protocol.messages import Message, TIRunContext
     from outboard.sdk.exceptions import AirflowRescheduleException, TaskAwaitingInput, TaskDeferred
 
-__all__ = ("awaiting_input", "deferred", "rescheduled")
+__all__ = ("awaiting_input", "deferred", "next_kwargs", "rescheduled")
 
 
-def deferred(error: TaskDeferred) -> Message:
+def deferred(error: TaskDeferred, queue: str | None = None) -> Message:
     """The task goes on when its trigger has fired.
 
+    Args:
+        error: what the body has raised.
+        queue: the task's, where triggerers serve queues; None where any triggerer will do.
+
     Raises:
-        AirflowException: the trigger cannot be named by a class path, or there is no method to go on with.
+        AirflowException: the trigger cannot be named by a class path, there is no method to go on with, or an argument is
+            of the wrong type.
         SerializationError: an argument of the trigger or of the method has no encoding.
     """
     classpath, arguments = _serialized(error.trigger)
@@ -34,8 +39,9 @@ def deferred(error: TaskDeferred) -> Message:
         classpath=classpath,
         trigger_kwargs=serde.serialize(arguments, "trigger_kwargs"),
         trigger_timeout=_duration(error.timeout),
+        queue=queue if _inherits_queue(error.trigger) else None,
         next_method=_method(error.method_name),
-        next_kwargs=serde.serialize(dict(error.kwargs or {}), "kwargs"),
+        next_kwargs=serde.serialize(_kwargs(error.kwargs), "kwargs"),
     )
 
 
@@ -43,13 +49,13 @@ def awaiting_input(error: TaskAwaitingInput) -> Message:
     """The task goes on when a human has answered.
 
     Raises:
-        AirflowException: there is no method to go on with, or the timeout is none.
+        AirflowException: there is no method to go on with, or an argument is of the wrong type.
         SerializationError: an argument of the method has no encoding.
     """
     return m.AwaitInputTask(
         timeout=_duration(error.timeout),
         next_method=_method(error.method_name),
-        next_kwargs=serde.serialize(dict(error.kwargs or {}), "kwargs"),
+        next_kwargs=serde.serialize(_kwargs(error.kwargs), "kwargs"),
     )
 
 
@@ -70,6 +76,23 @@ def rescheduled(error: AirflowRescheduleException) -> Message:
     return m.RescheduleTask(reschedule_date=date, end_date=datetime.now(timezone.utc))
 
 
+def next_kwargs(told: TIRunContext) -> dict[str, Any]:
+    """What the method gets that the task goes on with.
+
+    Raises:
+        AirflowException: the server has kept nothing of the kind.
+    """
+    kwargs = serde.deserialize(told.next_kwargs)
+    if kwargs is None:
+        return {}
+    if not isinstance(kwargs, dict):
+        raise AirflowException(
+            f"the server sent no map of arguments to go on with, but {kwargs!r:.100}; "
+            "clear the task, so that it begins anew"
+        )
+    return kwargs
+
+
 def _serialized(trigger: Any) -> tuple[str, dict[str, Any]]:
     try:
         classpath, arguments = trigger.serialize()
@@ -85,15 +108,35 @@ def _serialized(trigger: Any) -> tuple[str, dict[str, Any]]:
     return classpath, arguments
 
 
+def _inherits_queue(trigger: Any) -> bool:
+    # What Airflow calls it since 3.4, and before.
+    kept = getattr(trigger, "trigger_queue_inherited_from_task", None)
+    return bool(getattr(trigger, "supports_triggerer_queue", True) if kept is None else kept)
+
+
 def _method(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise AirflowException(f"method_name is the name of the method to go on with, not {name!r}")
     return name
 
 
+def _kwargs(given: Any) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise AirflowException(f"kwargs are a dict of what the next method gets, not {given!r}")
+    for name in given:
+        if not isinstance(name, str):
+            raise AirflowException(f"kwargs are named by strings, not by {name!r}")
+    return given
+
+
 def _duration(value: object) -> timedelta | None:
     if value is None or isinstance(value, timedelta):
         return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise AirflowException(f"a timeout is a timedelta or a number of seconds, not {value!r}")
-    return timedelta(seconds=value)
+    try:
+        if type(value) in (int, float):
+            return timedelta(seconds=value)  # type: ignore[arg-type]
+    except (OverflowError, ValueError):
+        pass  # infinite, or no number
+    raise AirflowException(f"a timeout is a timedelta or a number of seconds, not {value!r}")

@@ -6,6 +6,8 @@ so that a success that was reported has its XComs stored, and callbacks are call
 
 from __future__ import annotations
 
+import os
+
 from outboard.errors import BundleError, LoadError, SerializationError
 from outboard.runtime import author_file, outcome
 from outboard.runtime.client import TASK_LOGGER, ChannelClient
@@ -148,9 +150,9 @@ class TaskRun:
     def _body(self, operator: BaseOperator, context: Context) -> Any:
         method = self._details.ti_context.next_method
         if method:
-            from outboard.protocol import serde
+            from outboard.runtime import suspension
 
-            return operator.resume_execution(method, serde.deserialize(self._details.ti_context.next_kwargs), context)
+            return operator.resume_execution(method, suspension.next_kwargs(self._details.ti_context), context)
         if not operator.is_async:
             return operator.execute(context)
         from outboard.runtime import coroutine_body  # anyio is only for those who await
@@ -212,10 +214,11 @@ class TaskRun:
         return self._failed(error)
 
     def _suspended(self, error: TaskDeferred | TaskAwaitingInput | AirflowRescheduleException) -> Message:
-        from outboard.runtime import suspension
+        from outboard.runtime import configuration, suspension
 
         if isinstance(error, TaskDeferred):
-            report = suspension.deferred(error)
+            by_queue = configuration.flag(os.environ, "triggerer", "queues_enabled", False)
+            report = suspension.deferred(error, self._details.ti.queue if by_queue else None)
             self._logs.emit("info", f"deferred, until {report.classpath} fires", TASK_LOGGER)  # type: ignore[attr-defined]
         elif isinstance(error, TaskAwaitingInput):
             report = suspension.awaiting_input(error)
