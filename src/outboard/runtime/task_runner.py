@@ -141,7 +141,7 @@ class TaskRun:
 
         try:
             return time_limit.limited(
-                lambda: self._body(operator, context), limit.total_seconds(), self._channel, self._signals
+                lambda: self._body(operator, context), limit.total_seconds(), self._channel, self._signals, self._logs
             )
         except AirflowTaskTimeout:
             self._kill()

@@ -6,6 +6,7 @@ supervisor whose schema has a message for it, which also ends what no alarm reac
 
 from __future__ import annotations
 
+from outboard.errors import ServerError
 from outboard.protocol import messages as m
 from outboard.protocol.versions import LATEST_SCHEMA
 from outboard.sdk.exceptions import AirflowTaskTimeout
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from outboard.comms.channel import Channel
+    from outboard.runtime.logs import Logs
     from outboard.runtime.signals import Signals
 else:
     import _signal  # the module around it loads enum
@@ -25,8 +27,15 @@ else:
 __all__ = ("limited",)
 
 
-def limited(call: Callable[[], Any], seconds: float, channel: Channel, signals: Signals) -> Any:
+def limited(call: Callable[[], Any], seconds: float, channel: Channel, signals: Signals, logs: Logs) -> Any:
     """Call, and interrupt the call when the time is up, also where it waits for a coroutine.
+
+    Args:
+        call: the body.
+        seconds: how long it may take.
+        channel: to the supervisor, which is told where it can be.
+        signals: how the body is interrupted.
+        logs: where it stands that the supervisor did not take the limit; the task's own alarm goes off all the same.
 
     Raises:
         AirflowTaskTimeout: the time is up, or there was none to begin with.
@@ -34,7 +43,10 @@ def limited(call: Callable[[], Any], seconds: float, channel: Channel, signals: 
     if seconds <= 0:
         raise AirflowTaskTimeout(f"the execution timeout is {seconds:g} seconds, so there was no time at all")
     if channel.conversation.schema >= LATEST_SCHEMA:
-        channel.request(m.SetExecutionTimeout(timeout_seconds=seconds))
+        try:
+            channel.request(m.SetExecutionTimeout(timeout_seconds=seconds))
+        except ServerError as error:
+            logs.emit("warning", f"only the task itself enforces its execution timeout: {error}")
 
     def ring(_number: int, _frame: FrameType | None) -> None:
         signals.interrupt(
