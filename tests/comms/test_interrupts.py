@@ -125,3 +125,41 @@ def test_before_the_wait_begins_what_was_postponed_is_done() -> None:
     with interrupts:
         interrupts.postpone(done.append, 1)
         assert interrupts.lifted(done.copy) == [1]
+
+
+def test_a_call_for_the_end_cuts_a_wait_and_is_made_outside_of_the_shield() -> None:
+    interrupts, shielded = Interrupts(), []
+
+    def wait() -> None:
+        interrupts.call_at_end(Stop(), lambda: shielded.append(interrupts.is_shielded))
+
+    with pytest.raises(Stop), interrupts, interrupts:
+        interrupts.lifted(wait)
+    assert shielded == [False]
+
+
+def test_a_call_for_the_end_lets_no_wait_begin() -> None:
+    interrupts, done = Interrupts(), []
+    with pytest.raises(Stop), interrupts:  # noqa: PT012
+        assert interrupts.call_at_end(Stop(), lambda: done.append("call"))
+        assert done == []
+        interrupts.lifted(done.append, "wait")
+    assert done == ["call"]
+
+
+def test_a_call_for_the_end_is_made_once_where_nothing_waits() -> None:
+    interrupts, done = Interrupts(), []
+    with interrupts, interrupts:
+        assert interrupts.call_at_end(Stop(), lambda: done.append(1))
+    with interrupts:
+        interrupts.lifted(int)
+    assert done == [1]
+
+
+def test_outside_of_a_shield_nothing_is_noted_for_its_end() -> None:
+    interrupts, done = Interrupts(), []
+    assert not interrupts.call_at_end(Stop(), lambda: done.append(1))
+    with interrupts:
+        interrupts.lifted(int)
+    assert not interrupts.call_at_end(Stop(), lambda: done.append(1))
+    assert done == []

@@ -113,6 +113,7 @@ import logging, random, signal, sys
 
 log = logging.getLogger("author")
 runs = 0
+caught = False  # whether what the handler raises has somebody who catches it
 
 class Timeout(Exception):
     pass
@@ -126,9 +127,11 @@ def storm(handle, work, times=150):
         handle()
     signal.signal(signal.SIGALRM, handler)
     assert signal.getsignal(signal.SIGALRM) is handler
+    global caught
     signal.setitimer(signal.ITIMER_REAL, 1e-4)
     while runs < times:
         try:
+            caught = True
             while runs < times:
                 work()
         except Timeout:
@@ -139,7 +142,10 @@ def ask():
     Variable.get("k")
 
 def complain():
-    raise Timeout
+    global caught
+    if caught:
+        caught = False
+        raise Timeout
 """
 PRINT, LOG, ASK, RAISE = "lambda: print('words')", "lambda: log.info('words')", "ask", "complain"
 

@@ -99,6 +99,11 @@ class Channel:
         self._greeting: _Waiter = _Waiter()
         self._lost: Exception | None = None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the supervisor is known to be gone, or the channel is closed."""
+        return self._lost is not None
+
     # ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def greeting(self) -> Message:

@@ -29,11 +29,13 @@ class Interrupts:
     statement that relies on it, the state below is sound either way.
     """
 
-    __slots__ = ("_depths", "_postponed")
+    __slots__ = ("_at_end", "_depths", "_postponed", "_waits")
 
     def __init__(self) -> None:
         self._depths: dict[int, int] = {}  # by thread; without an entry outside of all shields
         self._postponed: dict[int, list[tuple[Callable[..., object], tuple[object, ...]]]] = {}
+        self._at_end: dict[int, tuple[BaseException, Callable[[], object]]] = {}
+        self._waits: dict[int, bool] = {}  # the threads that wait with their shield open
 
     def __enter__(self) -> None:
         me = get_ident()
@@ -46,6 +48,10 @@ class Interrupts:
             self._depths[me] = depth
             return
         del self._depths[me]
+        if self._at_end:
+            found = self._at_end.pop(me, None)
+            if found is not None:
+                found[1]()
         if self._postponed:
             self._catch_up(me)
 
@@ -60,6 +66,21 @@ class Interrupts:
         if me not in self._depths:
             return False
         self._postponed.setdefault(me, []).append((call, arguments))
+        return True
+
+    def call_at_end(self, error: BaseException, call: Callable[[], object]) -> bool:
+        """Inside of a shield, note a call for its very end, and return True. Outside do nothing, and return False.
+
+        Unlike what is postponed, the call is not made before a wait: there and in the middle of one, `error` is raised. So
+        the call may itself talk to whoever is waited for. One call at a time; for signal handlers.
+        """
+        me = get_ident()
+        if me in self._waits:
+            self._at_end[me] = (error, call)
+            raise error
+        if me not in self._depths:
+            return False
+        self._at_end[me] = (error, call)
         return True
 
     def throw(self, error: BaseException) -> None:
@@ -77,14 +98,19 @@ class Interrupts:
         try:
             del self._depths[me]
             self._catch_up(me)
+            self._waits[me] = True
+            if me in self._at_end:
+                raise self._at_end[me][0]
             return wait(*arguments)
         finally:
             self._depths[me] = depth
+            if me in self._waits:
+                del self._waits[me]
 
     def after_fork(self) -> None:
         """In a forked copy of the process there are no other threads, and their numbers may be given out again."""
         me = get_ident()
-        for state in (self._depths, self._postponed):
+        for state in (self._depths, self._postponed, self._at_end, self._waits):
             for thread in [thread for thread in state if thread != me]:
                 del state[thread]
 

@@ -87,8 +87,9 @@ class Signals:
         error = AirflowTaskTerminated(f"the supervisor sent signal {number}")
         if self.on_kill is None:
             self.interrupt(error)
-        # It may ask the supervisor for something, which needs the channel in one piece.
-        elif not self._interrupts.postpone(self._kill_and_interrupt, error):
+            return
+        # It may ask the supervisor for something, which needs the channel in one piece, and no request of the body's there.
+        if not self._interrupts.call_at_end(error, lambda: self._kill_and_interrupt(error)):
             self._kill_and_interrupt(error)
 
     def _kill_and_interrupt(self, error: BaseException) -> None:

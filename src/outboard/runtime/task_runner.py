@@ -113,6 +113,7 @@ class TaskRun:
             result = self._execute(operator, context)
         finally:
             pop_context()
+        self._signals.on_kill = None  # what the body has started has ended with it
         self._push_result(result)
         return outcome.succeeded()
 
@@ -190,6 +191,8 @@ class TaskRun:
 
     def _conclude(self, error: BaseException) -> Message:
         """The terminal message for what was raised; for what is raised meanwhile, where that goes wrong too."""
+        if self._signals.on_kill is not None and self._channel.is_lost:
+            self._kill()  # what the kernel would have told us about in a moment
         self._signals.on_kill = None
         try:
             return self._outcome_of(error)
