@@ -58,22 +58,30 @@ def after(operator: BaseOperator, context: Context, result: Any, logs: Logs) -> 
 
 
 def notify(operator: BaseOperator, context: Context, state: str, error: BaseException | None, logs: Logs) -> None:
-    """Call the callbacks for the state that the task has come into; an exception stands in their context."""
-    callbacks = getattr(operator, _CALLBACKS.get(state, ""), ())
-    if not callbacks:
+    """Call the callbacks for the state that the task has come into.
+
+    What was raised, or None, stands in their context as ``exception``.
+    """
+    name = _CALLBACKS.get(state)
+    if name is None:
         return
-    if error is not None:
-        context["exception"] = error  # type: ignore[typeddict-unknown-key]
-    name = _CALLBACKS[state]
-    for callback in callbacks:
-        _call(callback, context, name, logs)
-    logs.flush()
+    context["exception"] = error
+    for callback in getattr(operator, name):
+        # The task has been reported: what leaves a callback, SystemExit too, must not look like an end of the runtime.
+        _call(callback, context, name, logs, BaseException)
 
 
-def _call(callback: Callable[[Context], Any], context: Context, name: str, logs: Logs) -> None:
+def _call(
+    callback: Callable[[Context], Any],
+    context: Context,
+    name: str,
+    logs: Logs,
+    caught: type[BaseException] = Exception,
+) -> None:
     try:
         callback(context)
-    except Exception as error:
+        logs.flush()
+    except caught as error:
         logs.flush()
         logs.exception(
             f"the {name} {getattr(callback, '__name__', callback)!r} raised an exception", error, TASK_LOGGER

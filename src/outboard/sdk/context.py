@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         data_interval_start: datetime | None
         ds: str
         ds_nodash: str
+        exception: BaseException | None
         inlets: list[Any]
         logical_date: datetime
         outlets: list[Any]
