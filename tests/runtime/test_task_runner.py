@@ -220,6 +220,79 @@ def test_an_upstream_output_that_is_missing_fails_the_task_and_is_named(tmp_path
     assert "'rows'" in record["exception"][0]["exc_value"]
 
 
+CHOOSING = """
+from outboard import DAG, task
+from outboard.sdk.exceptions import *
+with DAG("example"):
+    @task%s
+    def body():
+        %s
+    @task
+    def left():
+        pass
+    @task
+    def right():
+        pass
+    body() >> [left(), right()]
+"""
+
+
+@pytest.mark.parametrize(
+    ("variant", "statement", "skipped"),
+    [
+        (".branch", "return 'left'", [("right", -1)]),
+        (".short_circuit", "return False", ["left", "right"]),
+        ("", "raise DownstreamTasksSkipped(tasks=['right'])", ["right"]),
+        ("", "raise DownstreamTasksSkipped(tasks='right')", ["right"]),
+    ],
+)
+def test_a_task_that_skips_what_is_behind_it_is_a_success_without_a_result(
+    tmp_path: Path, variant: str, statement: str, skipped: list[Any]
+) -> None:
+    report, child = run(tmp_path, CHOOSING % (variant, statement))
+    *pushed, skipping, last = child.requests
+    assert report.state == last.state == "success"
+    assert [tuple(task) if isinstance(task, list) else task for task in skipping.tasks] == skipped
+    assert "return_value" not in [request.key for request in pushed]
+
+
+def test_what_cannot_be_skipped_fails_the_task(tmp_path: Path) -> None:
+    answers = {"SkipDownstreamTasks": lambda _: m.ErrorResponse(error="API_SERVER_ERROR", detail={"status_code": 404})}
+    report, child = run(tmp_path, CHOOSING % (".branch", "return 'left'"), answers, should_retry=True)
+    assert report.state == "up_for_retry"
+    assert "API_SERVER_ERROR" in repr(child.said())
+
+
+@pytest.mark.parametrize(
+    ("statement", "state", "logged"),
+    [
+        ("raise AirflowSkipException('no rows')", "skipped", "skipped: no rows"),
+        ("raise AirflowSkipException", "skipped", "skipped"),
+        ("raise AirflowFailException('no use')", "failed", "the task raised an exception"),
+        ("raise AirflowSensorTimeout('in vain')", "failed", "the task raised an exception"),
+        ("raise TaskDeferralError('no trigger')", "up_for_retry", "the task raised an exception"),
+    ],
+)
+def test_some_exceptions_say_how_the_task_ends(tmp_path: Path, statement: str, state: str, logged: str) -> None:
+    report, child = run(tmp_path, CHOOSING % ("", statement), should_retry=True)
+    assert report.state == state
+    assert child.logged("task") == [logged]
+
+
+def test_a_sensor_that_waits_in_vain_fails_whatever_retries_are_left(tmp_path: Path) -> None:
+    decorator = "@task.sensor(poke_interval=0.01, timeout=0)"
+    report, child = run(tmp_path, source("def body():\n    return False", decorator=decorator), should_retry=True)
+    assert report.state == "failed"
+    assert "AirflowSensorTimeout" in repr(child.said())
+
+
+def test_a_rescheduled_sensor_leaves_until_its_next_look(tmp_path: Path) -> None:
+    decorator = "@task.sensor(poke_interval=600, mode='reschedule')"
+    report, _ = run(tmp_path, source("def body():\n    return False", decorator=decorator))
+    assert report.state == "up_for_reschedule"
+    assert report.reschedule_date > report.end_date
+
+
 # ── what a task says ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
