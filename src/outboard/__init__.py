@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from outboard.sdk.context import Context, get_current_context
     from outboard.sdk.dag import DAG, dag
     from outboard.sdk.dependencies import chain
+    from outboard.sdk.hook import BaseHook
+    from outboard.sdk.notifier import BaseNotifier
     from outboard.sdk.operator import BaseOperator
     from outboard.sdk.param import Param
     from outboard.sdk.python_operator import PythonOperator
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from outboard.sdk.retry_policy import ChainRetryPolicy, ExceptionRetryPolicy, RetryPolicy, RetryRule
     from outboard.sdk.sensor import BaseSensorOperator, PokeReturnValue, PythonSensor
     from outboard.sdk.skip_mixin import SkipMixin
+    from outboard.sdk.states import DagRunState, TaskInstanceState
     from outboard.sdk.task import task
     from outboard.sdk.task_instance import TaskInstance
     from outboard.sdk.trigger_rule import TriggerRule
@@ -49,6 +52,8 @@ __all__ = (
     "DAG",
     "BaseAsyncOperator",
     "BaseBranchOperator",
+    "BaseHook",
+    "BaseNotifier",
     "BaseOperator",
     "BaseSensorOperator",
     "BaseXCom",
@@ -57,6 +62,7 @@ __all__ = (
     "ChainRetryPolicy",
     "Connection",
     "Context",
+    "DagRunState",
     "ExceptionRetryPolicy",
     "Param",
     "PokeReturnValue",
@@ -69,6 +75,7 @@ __all__ = (
     "ShortCircuitOperator",
     "SkipMixin",
     "TaskInstance",
+    "TaskInstanceState",
     "TaskRegistry",
     "TriggerRule",
     "Variable",
@@ -82,6 +89,8 @@ __all__ = (
 _HOMES = {
     "BaseAsyncOperator": "async_operator",
     "BaseBranchOperator": "branch",
+    "BaseHook": "hook",
+    "BaseNotifier": "notifier",
     "BaseOperator": "operator",
     "BaseSensorOperator": "sensor",
     "BaseXCom": "xcom",
@@ -91,6 +100,7 @@ _HOMES = {
     "Connection": "connection",
     "Context": "context",
     "DAG": "dag",
+    "DagRunState": "states",
     "ExceptionRetryPolicy": "retry_policy",
     "Param": "param",
     "PokeReturnValue": "sensor",
@@ -103,6 +113,7 @@ _HOMES = {
     "ShortCircuitOperator": "branch",
     "SkipMixin": "skip_mixin",
     "TaskInstance": "task_instance",
+    "TaskInstanceState": "states",
     "TaskRegistry": "registry",
     "TriggerRule": "trigger_rule",
     "Variable": "variable",

@@ -226,3 +226,42 @@ def test_nothing_is_called_where_the_supervisor_has_gone(tmp_path: Path) -> None
         while child.next_event() is not None:
             pass
     assert not [event for event in said(child) if "callback" in event]
+
+
+def test_a_condition_skips_the_task_before_its_body(tmp_path: Path) -> None:
+    text = """
+from outboard import dag, task
+@dag
+def example():
+    @task.skip_if(lambda context: context["try_number"] == 1, "not at first")
+    @task
+    def body():
+        print("body")
+    body()
+example()
+"""
+    report, child = run(tmp_path, text)
+    assert (report.state, said(child)[1]) == ("skipped", "::endgroup::")
+    assert said(child)[-1] == "skipped: not at first"
+    assert run(tmp_path, text, try_number=2)[0].state == "success"
+
+
+def test_a_notifier_is_called_as_a_callback(tmp_path: Path) -> None:
+    text = operator("raise ValueError('no rows')", arguments="{'on_failure_callback': Mails('failed')}").replace(
+        "class Works",
+        """from outboard import BaseNotifier
+
+class Mails(BaseNotifier):
+    template_fields = ("subject",)
+
+    def __init__(self, subject):
+        super().__init__()
+        self.subject = subject
+
+    def notify(self, context):
+        print(context["subject"], context["exception"], context["ti"].task_id)
+
+class Works""",
+    )
+    _, child = run(tmp_path, text)
+    assert said(child)[-1] == "failed no rows body"

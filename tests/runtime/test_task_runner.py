@@ -481,3 +481,34 @@ def test_what_was_masked_in_the_log_is_whole_in_an_xcom(tmp_path: Path) -> None:
     answers = {"GetVariable": lambda r: m.VariableResult(key=r.key, value="t-123456")}
     _, child = run(tmp_path, source("def body():\n    return Variable.get('api_token')"), answers)
     assert child.requests[-2].value == "t-123456"
+
+
+def test_a_secret_is_masked_whatever_the_supervisor_makes_of_it(tmp_path: Path) -> None:
+    body = """
+def body():
+    from outboard.sdk.log import mask_secret
+    mask_secret({'token': {'tuple-one', 'other-one'}, 'user': 'somebody'})
+    mask_secret(('in-a-tuple',), 'password')
+    print('tuple-one other-one in-a-tuple somebody')
+"""
+    answers = {"MaskSecret": lambda asked: m.ErrorResponse(error="API_SERVER_ERROR", detail={"not": asked.value})}
+    report, child = run(tmp_path, source(body), answers)
+    assert report.state == "success"
+    assert child.logged("task.stdout") == ["*** *** *** somebody"]
+    assert sorted(child.requests[0].value["token"]) == ["other-one", "tuple-one"]
+    warnings = [record["event"] for record in child.records if record["level"] == "warning"]
+    assert len(warnings) == 2
+    assert all("a secret is masked in this task's records only" in event for event in warnings)
+    assert not [secret for secret in ("in-a-tuple", "tuple-one", "other-one") if secret in repr(child.records)]
+
+
+def test_a_coroutine_may_hide_a_secret_too(tmp_path: Path) -> None:
+    body = """
+async def body():
+    from outboard.sdk.log import amask_secret
+    await amask_secret('told-to-hide')
+    print('told-to-hide')
+"""
+    _, child = run(tmp_path, source(body))
+    assert child.logged("task.stdout") == ["***"]
+    assert child.requests[0].value == "told-to-hide"

@@ -26,6 +26,12 @@ async def load(rows: dict[str, int], note: str | None = None, *, ds: str | None 
     context["ti"].xcom_push("day", ds)
 
 
+@task.run_if(lambda context: context["try_number"] > 1, "the first try")
+@task.short_circuit
+def again(day: str) -> bool:
+    return bool(day)
+
+
 @dag(schedule="@daily", tags=["example"])
 def sales() -> None:
     rows = extract("today")
@@ -47,7 +53,9 @@ count([1]) + 1
 with DAG("plain", schedule=None, default_args={"retries": 2}) as plain:
     plain.task(extract.function)("today")
 
+again("today")
 extract(5)  # expected "str"
+again(5)  # expected "str"
 load(nothing=1)  # Unexpected keyword argument "nothing"
 task(retreis=1)  # did you mean "retries"?
 load.override(queue=5)  # expected "str"

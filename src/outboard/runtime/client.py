@@ -9,7 +9,7 @@ import os
 import time
 from datetime import datetime, timedelta, timezone
 
-from outboard.errors import ServerError
+from outboard.errors import InvalidMessageError, ServerError
 from outboard.protocol import messages as m
 from outboard.protocol import serde
 from outboard.sdk.connection import Connection
@@ -139,9 +139,15 @@ class ChannelClient:
         self._tell(m.SkipDownstreamTasks(tasks=[tasks] if isinstance(tasks, str) else list(tasks)))
 
     def mask_secret(self, value: object, name: str | None) -> None:
-        """See `outboard.sdk.client.Client.mask_secret`."""
+        """See `outboard.sdk.client.Client.mask_secret`. It is masked here, whatever the supervisor makes of it."""
         self._masker.add(value, name)
-        self._tell(m.MaskSecret(value=value, name=name))
+        try:
+            self._tell(m.MaskSecret(value=_plain(value), name=name))
+        except (AirflowRuntimeError, InvalidMessageError) as error:
+            self._logs.emit(
+                "warning",
+                f"a secret is masked in this task's records only, since the supervisor did not take it: {error}",
+            )
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         """See `outboard.sdk.client.Client.task_reschedule_start_date`."""
@@ -188,3 +194,10 @@ class ChannelClient:
                 )
             )
         return reply
+
+
+def _plain(value: object) -> object:
+    # What a mapping or a list holds is masked, sets and tuples too, and JSON has no form for these.
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple, set, frozenset)) else value

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from logging import Logger as Logger
 
-__all__ = ("logger_of", "mask_secret")
+__all__ = ("amask_secret", "logger_of", "mask_secret", "named_logger")
 
 
 def mask_secret(secret: object, name: str | None = None) -> None:
@@ -24,9 +24,26 @@ def mask_secret(secret: object, name: str | None = None) -> None:
     current().mask_secret(secret, name)
 
 
+async def amask_secret(secret: object, name: str | None = None) -> None:
+    """`mask_secret` for coroutines."""
+    client = current()
+    await client.in_thread(client.mask_secret, secret, name)
+
+
 def logger_of(operator: object) -> Logger:
     """The logger of an operator, called after its class as Airflow does. Imports `logging`, which many tasks never need."""
+    return named_logger("airflow.task.operators", operator)
+
+
+def named_logger(family: str, owner: object) -> Logger:
+    """The logger of something that authors write classes of.
+
+    Args:
+        family: what its name begins with; may be empty.
+        owner: the name's end, or an object after whose class it is called.
+    """
     import logging
 
-    kind = type(operator)
-    return logging.getLogger(f"airflow.task.operators.{kind.__module__}.{kind.__qualname__}")
+    kind = type(owner)
+    name = owner if isinstance(owner, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return logging.getLogger(f"{family}.{name}" if family else name)

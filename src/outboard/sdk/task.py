@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from outboard.sdk.condition import Condition, D
     from outboard.sdk.dag import DAG
     from outboard.sdk.operator import BaseOperator
     from outboard.sdk.task_arguments import TaskArguments
@@ -49,6 +50,9 @@ _VARIANTS = {
     "sensor": ("outboard.sdk.sensor", "PythonSensor"),
     "short_circuit": ("outboard.sdk.branch", "ShortCircuitOperator"),
 }
+
+# What stands above ``@task`` and decides whether the body runs.
+_CONDITIONS = ("run_if", "skip_if")
 
 # Arguments of an operator that the decorator itself fills in.
 _FILLED = frozenset(("self", "python_callable", "op_args", "op_kwargs"))
@@ -126,6 +130,11 @@ class DecoratedTask(_Signed[P, R]):
         added.custom_operator_name = self._name
         return added
 
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What the decorator was given, checked."""
+        return self._arguments
+
     def override(self, **arguments: Unpack[TaskArguments]) -> DecoratedTask[P, R]:
         """The same function with other arguments of ``@task``, for one call: ``load.override(retries=5)(rows)``."""
         given = {**self._arguments, "dag": self._dag, **arguments}
@@ -195,10 +204,18 @@ class TaskDecorator:
         def sensor(self) -> Callable[..., Any]:
             """The function says whether what is waited for has come; until then it is called again and again."""
 
-    def __getattr__(self, name: str) -> TaskDecorator:
+        def run_if(self, condition: Condition, skip_message: str | None = None) -> Callable[[D], D]:
+            """See `outboard.sdk.condition.run_if`."""
+
+        def skip_if(self, condition: Condition, skip_message: str | None = None) -> Callable[[D], D]:
+            """See `outboard.sdk.condition.skip_if`."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _CONDITIONS:
+            return getattr(__import__("outboard.sdk.condition", fromlist=(name,)), name)
         home = _VARIANTS.get(name)
         if home is None or self._operator_class is not PythonOperator:
-            known = ", ".join(f"@task.{variant}" for variant in ("python", *_VARIANTS))
+            known = ", ".join(f"@task.{variant}" for variant in ("python", *_VARIANTS, *_CONDITIONS))
             raise AttributeError(f"outboard does not support @task.{name} yet; it has @task, {known}")
         module, kind = home
         variant: type[BaseOperator] = getattr(__import__(module, fromlist=(kind,)), kind)
