@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from outboard.sdk.states import DagRunState, TaskInstanceState
     from outboard.sdk.task import task
     from outboard.sdk.task_instance import TaskInstance
+    from outboard.sdk.trigger_dag_run import TriggerDagRunOperator
     from outboard.sdk.trigger_rule import TriggerRule
     from outboard.sdk.variable import Variable
     from outboard.sdk.xcom import BaseXCom
@@ -77,6 +78,7 @@ __all__ = (
     "TaskInstance",
     "TaskInstanceState",
     "TaskRegistry",
+    "TriggerDagRunOperator",
     "TriggerRule",
     "Variable",
     "XComArg",
@@ -115,6 +117,7 @@ _HOMES = {
     "TaskInstance": "task_instance",
     "TaskInstanceState": "states",
     "TaskRegistry": "registry",
+    "TriggerDagRunOperator": "trigger_dag_run",
     "TriggerRule": "trigger_rule",
     "Variable": "variable",
     "XComArg": "xcom_arg",

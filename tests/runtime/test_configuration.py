@@ -22,15 +22,15 @@ from outboard.runtime import configuration
 )
 def test_a_flag_is_read_as_airflow_reads_it(text: str | None, default: bool, value: bool) -> None:
     environment = {} if text is None else {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": text}
-    assert configuration.flag(environment, "operators", "default_deferrable", default) is value
+    assert configuration.read(environment, "operators", "default_deferrable", default) is value
 
 
 @pytest.mark.parametrize(("text", "value"), [("12", 12), (" 7 ", 7), ("", 4096), ("many", 4096)])
 def test_a_number_that_is_none_counts_for_the_default(text: str, value: int) -> None:
     environment = {"AIRFLOW__CORE__MAX_TEMPLATED_FIELD_LENGTH": text}
-    assert configuration.number(environment, "core", "max_templated_field_length", 4096) == value
+    assert configuration.read(environment, "core", "max_templated_field_length", 4096) == value
 
 
-def test_what_nobody_has_set_is_not_known() -> None:
-    assert configuration.option({}, "api", "base_url") is None
-    assert configuration.option({"AIRFLOW__API__BASE_URL": "/"}, "api", "base_url") == "/"
+def test_what_nobody_has_set_is_the_default() -> None:
+    assert configuration.read({}, "api", "base_url", "") == ""
+    assert configuration.read({"AIRFLOW__API__BASE_URL": "/"}, "api", "base_url", "") == "/"

@@ -29,6 +29,8 @@ class World:
         self.xcoms: dict[tuple[str, str, str, str, int | None], Any] = {}
         self.forbidden: set[str] = set()
         self.first_looks: dict[tuple[str, int], datetime] = {}
+        self.paused: dict[str, bool] = {}
+        self.options: dict[tuple[str, str], Any] = {}
         self.said: list[tuple[str, str]] = []
         self.slept: list[float] = []
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,6 +75,14 @@ class World:
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         return self.first_looks.get((ti_id, try_number))
+
+    def is_paused(self, dag_id: str) -> bool:
+        if dag_id not in self.paused:
+            raise AirflowRuntimeError(ServerError(ErrorType.API_SERVER_ERROR, {"status_code": 404}))
+        return self.paused[dag_id]
+
+    def option(self, section: str, name: str, default: Any) -> Any:
+        return self.options.get((section, name), default)
 
     def say(self, level: str, event: str) -> None:
         self.said.append((level, event))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     R = TypeVar("R")
+    T = TypeVar("T", bool, int, str)
 
 __all__ = ("CLOCK_OFFSET_VARIABLE", "TASK_LOGGER", "ChannelClient")
 
@@ -153,6 +154,16 @@ class ChannelClient:
         """See `outboard.sdk.client.Client.task_reschedule_start_date`."""
         request = m.GetTaskRescheduleStartDate(ti_id=ti_id, try_number=try_number)
         return self._ask(request, m.TaskRescheduleStartDate).start_date
+
+    def is_paused(self, dag_id: str) -> bool:
+        """See `outboard.sdk.client.Client.is_paused`."""
+        return self._ask(m.GetDag(dag_id=dag_id), m.DagResult).is_paused
+
+    def option(self, section: str, name: str, default: T) -> T:
+        """See `outboard.sdk.client.Client.option`: as the environment has it."""
+        from outboard.runtime import configuration
+
+        return configuration.read(os.environ, section, name, default)
 
     def say(self, level: str, event: str) -> None:
         """See `outboard.sdk.client.Client.say`."""

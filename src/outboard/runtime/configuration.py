@@ -9,26 +9,27 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeVar
 
-__all__ = ("flag", "number", "option")
+    T = TypeVar("T", bool, int, str)
+
+__all__ = ("read",)
 
 _TRUE, _FALSE = ("t", "true", "1"), ("f", "false", "0")
 
 
-def option(environment: Mapping[str, str], section: str, name: str) -> str | None:
-    """The setting as it is written, or None."""
-    return environment.get(f"AIRFLOW__{section.upper()}__{name.upper()}")
+def read(environment: Mapping[str, str], section: str, name: str, default: T) -> T:
+    """A setting, in the type of its default.
 
-
-def flag(environment: Mapping[str, str], section: str, name: str, default: bool) -> bool:
-    """A setting that is on or off; what is neither counts for the default, as nobody is here to be asked."""
-    text = (option(environment, section, name) or "").strip().lower()
-    return True if text in _TRUE else False if text in _FALSE else default
-
-
-def number(environment: Mapping[str, str], section: str, name: str, default: int) -> int:
-    """A setting that is a whole number; what is none counts for the default."""
+    What is not set counts for the default, and so does what is no number or neither on nor off: there is nobody here to ask.
+    """
+    text = environment.get(f"AIRFLOW__{section.upper()}__{name.upper()}", "").strip()
+    if isinstance(default, str):
+        return text or default
+    if isinstance(default, bool):
+        lower = text.lower()
+        return True if lower in _TRUE else False if lower in _FALSE else default
     try:
-        return int(option(environment, section, name) or default)
+        return int(text)
     except ValueError:
         return default

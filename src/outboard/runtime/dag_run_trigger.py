@@ -48,6 +48,8 @@ def trigger(wanted: DagRunTriggerException, ti: TaskInstance, channel: Channel, 
         if wanted.deferrable:
             raise TaskDeferred(trigger=_DagStateTrigger(wanted), method_name="execute_complete")
         _wait(wanted, channel)
+    elif wanted.deferrable:
+        logs.emit("info", "nothing is waited for, so deferrable=True changes nothing", TASK_LOGGER)
     return outcome.succeeded()
 
 

@@ -220,7 +220,7 @@ class TaskRun:
         from outboard.runtime import configuration, suspension
 
         if isinstance(error, TaskDeferred):
-            by_queue = configuration.flag(os.environ, "triggerer", "queues_enabled", False)
+            by_queue = configuration.read(os.environ, "triggerer", "queues_enabled", False)
             report = suspension.deferred(error, self._details.ti.queue if by_queue else None)
             self._logs.emit("info", f"deferred, until {report.classpath} fires", TASK_LOGGER)  # type: ignore[attr-defined]
         elif isinstance(error, TaskAwaitingInput):

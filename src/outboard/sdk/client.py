@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     R = TypeVar("R")
+    T = TypeVar("T", bool, int, str)
 else:
     Protocol = object
 
@@ -75,6 +76,16 @@ class Client(Protocol):
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         """When the task first began that was then put off in this try and in those after it; None if it never was."""
+
+    def is_paused(self, dag_id: str) -> bool:
+        """Whether a Dag is paused.
+
+        Raises:
+            AirflowRuntimeError: among other things where there is no such Dag.
+        """
+
+    def option(self, section: str, name: str, default: T) -> T:
+        """A setting of the Airflow around, in the type of the default (a bool, an int or a text), where it is known here."""
 
     def say(self, level: str, event: str) -> None:
         """Put a line into the task's log, without `logging`: ``level`` is one of debug, info, warning and error."""

@@ -146,7 +146,8 @@ class BaseOperator(Node):
     @property
     def label(self) -> str:
         """The task as error messages name it."""
-        return f"task {self.task_id!r} of Dag {self.dag_id!r}"
+        where = self.dag_id if self.dag is not None else self._handled_dag_id
+        return f"task {self.task_id!r} of Dag {where!r}" if where else f"task {self.task_id!r}"
 
     @property
     def operator_name(self) -> str:
