@@ -51,6 +51,16 @@ ALLOWED = frozenset(
 )
 # The author's file lies in a package, which comes along.
 OURS = frozenset({"outboard", "msgpack", "tests"})
+# What of ours a task without arguments, hooks, limits and waits has no use for.
+UNUSED = frozenset(
+    {
+        *(f"outboard.runtime.{name}" for name in ("configuration", "coroutine_body", "dag_parser", "dag_run_trigger")),
+        *(f"outboard.runtime.{name}" for name in ("hooks", "rendered_fields", "retry_decision", "suspension")),
+        *("outboard.runtime.time_limit", "outboard.runtime.tracebacks"),
+        *(f"outboard.sdk.{name}" for name in ("async_operator", "branch", "condition", "connection", "hook")),
+        *(f"outboard.sdk.{name}" for name in ("notifier", "sensor", "skip_mixin", "states", "trigger_dag_run")),
+    }
+)
 # msgpack's compiled code leaves two modules without files behind; one is named after the compiler's version.
 CYTHON = ("cython_runtime", "_cython_")
 
@@ -104,6 +114,7 @@ def test_a_sync_task_loads_nothing_but_what_it_needs(bundle: PackedFile) -> None
     assert surplus(told["ended"], bare) == set(), "when the body ended"
     # The stopwatch also saw what was loaded after the body, and what has been taken out of sys.modules since.
     assert surplus(imported_modules(stopwatch), bare) == set(), "until the process ended"
+    assert {*told["ended"], *imported_modules(stopwatch)} & UNUSED == set()
 
 
 def test_the_stopwatch_sees_what_the_task_loads(bundle: PackedFile) -> None:

@@ -97,7 +97,9 @@ def test_the_result_of_another_task_is_pulled_as_an_argument(tmp_path: Path) -> 
         "    @task\n    def body(value):\n        return value + 1\n    body(first())\nexample()\n"
     )
     _, child = run(tmp_path, text, {"GetXCom": lambda r: m.XComResult(key=r.key, value=41)})
-    assert (child.requests[0].task_id, child.requests[0].key, child.requests[1].value) == ("first", "return_value", 42)
+    pulled, shown, pushed, _ = child.requests
+    assert (pulled.task_id, pulled.key, pushed.value) == ("first", "return_value", 42)
+    assert shown.rendered_fields["op_args"] == [41]
 
 
 def test_the_context_is_injected_and_current(tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ example()
 
 def test_an_upstream_task_that_returned_nothing_gives_none(tmp_path: Path) -> None:
     _, child = run(tmp_path, UPSTREAM % "", {"GetXCom": lambda r: m.XComResult(key=r.key, value=None)})
-    assert child.requests[1].value == "None"
+    assert child.requests[-2].value == "None"
 
 
 def test_an_upstream_output_that_is_missing_fails_the_task_and_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta, timezone
 from outboard.errors import InvalidMessageError, ServerError
 from outboard.protocol import messages as m
 from outboard.protocol import serde
-from outboard.sdk.connection import Connection
 from outboard.sdk.exceptions import AirflowRuntimeError, ErrorType
 
 TYPE_CHECKING = False
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from outboard.comms.channel import Channel
     from outboard.protocol.messages import Message
     from outboard.runtime.logs import Logs
+    from outboard.sdk.connection import Connection
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -74,6 +74,8 @@ class ChannelClient:
 
     def get_connection(self, conn_id: str) -> Connection:
         """See `outboard.sdk.client.Client.get_connection`."""
+        from outboard.sdk.connection import Connection  # only where there is one
+
         found = self._ask(m.GetConnection(conn_id=conn_id), m.ConnectionResult)
         self._masker.learn(found)
         return Connection(

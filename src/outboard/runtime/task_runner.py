@@ -120,6 +120,10 @@ class TaskRun:
     def _execute(self, operator: BaseOperator, context: Context) -> Any:
         operator = self._operator = operator.with_references_resolved(context["ti"].pull_argument)
         context["task"] = context["ti"].task = operator
+        if operator.filled_fields():
+            from outboard.runtime import rendered_fields
+
+            rendered_fields.send(operator, self._channel, self._logs)
         kind = type(operator)
         if kind.on_kill is not BaseOperator.on_kill:
             self._signals.on_kill = self._kill

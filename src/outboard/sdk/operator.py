@@ -227,6 +227,11 @@ class BaseOperator(Node):
             for reference in references(value):
                 self.set_upstream(reference)
 
+    def filled_fields(self) -> dict[str, Any]:
+        """The attributes that `template_fields` names and that hold anything, by name."""
+        values = {field: getattr(self, field, None) for field in self.template_fields}
+        return {field: value for field, value in values.items() if not _is_empty(value)}
+
     def with_references_resolved(self, pull: Pull) -> Self:
         """The operator to run: itself, or a copy in which each reference is replaced by its value.
 
@@ -236,8 +241,7 @@ class BaseOperator(Node):
         Raises:
             XComNotFound: an argument refers to an XCom that was not pushed.
         """
-        values = {field: getattr(self, field, None) for field in self.template_fields}
-        values = {field: resolve(value, pull) for field, value in values.items() if value}
+        values = {field: resolve(value, pull) for field, value in self.filled_fields().items()}
         if not values:
             return self
         copied = self._copy()
@@ -361,6 +365,11 @@ def _default_args(given: Mapping[str, Any]) -> dict[str, Any]:
 
 _own_init = BaseOperator.__init__
 BaseOperator.__init__ = _with_default_args(_own_init)  # type: ignore[method-assign]
+
+
+def _is_empty(value: Any) -> bool:
+    # Not every value has a truth of its own: a table of numbers has none.
+    return value is None or (isinstance(value, (str, tuple, list, dict, set, frozenset)) and not value)
 
 
 def _check_templates(label: str, value: Any) -> None:
