@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,11 @@ def test_no_secret_is_left_in_what_was_masked(secrets: list[str], data: st.DataO
     known = [secret for secret in secrets if secret != "airflow" and not set(secret) <= {"*", "|"}]
     # A secret may be put together anew from the mask's neighbours only if it holds a mark that the mask brings.
     assert not any(secret in left.split("|") for secret in known)
+
+
+@given(st.text(min_size=5, alphabet=st.characters(exclude_categories=("Cs",))))
+def test_a_password_is_hidden_in_the_uri_of_its_connection_too(password: str) -> None:
+    made = Masker()
+    made.learn(connection(password=password))
+    if password != "airflow":
+        assert made.text(quote(password, safe="")) == MASK

@@ -2,7 +2,7 @@
 
 A secret is known by where it came from (a connection's password, what stands in a field or a variable with a telling name) or
 because somebody said so. It is then hidden wherever it turns up, in texts and inside lists and maps. What is not found: a
-secret that was changed (upper-cased, encoded, cut in two) before it turned up.
+secret that was changed (upper-cased, encoded otherwise than in a connection's URI, cut in two) before it turned up.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ SENSITIVE_NAMES = (
     "webhook_url",
 )
 
+# What URIs have as it is.
+_UNQUOTED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
+
 # A default that is everywhere, and no secret.
 _NOT_SECRET = frozenset({"airflow"})
 
@@ -87,6 +90,7 @@ class Masker:
         """Take what is secret in a reply that the task was given: of connections and variables."""
         if isinstance(message, m.ConnectionResult):
             self.add(message.password)
+            self.add(_in_uri(message.password))
             if message.extra and is_sensitive(message.extra):
                 self.add(_decoded(message.extra))
         elif isinstance(message, m.VariableResult):
@@ -115,6 +119,14 @@ class Masker:
         if not self._secrets:
             return record
         return {name: value if name in ("level", "timestamp") else self.value(value) for name, value in record.items()}
+
+
+def _in_uri(password: str | None) -> str | None:
+    """The password as the connection's URI has it, which ends up in more logs than the password itself."""
+    if password is None or (password.isascii() and password.isalnum()):
+        return password
+    octets = password.encode("utf-8", "surrogatepass")
+    return "".join([chr(octet) if chr(octet) in _UNQUOTED else f"%{octet:02X}" for octet in octets])
 
 
 def _decoded(text: str) -> object:
