@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from outboard.sdk.task_instance import TaskInstance
     from outboard.sdk.trigger_dag_run import TriggerDagRunOperator
     from outboard.sdk.trigger_rule import TriggerRule
+    from outboard.sdk.triggers import BaseTrigger, DateTimeTrigger, NamedTrigger, TimeDeltaTrigger, TriggerEvent
     from outboard.sdk.variable import Variable
     from outboard.sdk.xcom import BaseXCom
     from outboard.sdk.xcom_arg import XComArg
@@ -57,6 +58,7 @@ __all__ = (
     "BaseNotifier",
     "BaseOperator",
     "BaseSensorOperator",
+    "BaseTrigger",
     "BaseXCom",
     "BranchMixIn",
     "BranchPythonOperator",
@@ -64,7 +66,9 @@ __all__ = (
     "Connection",
     "Context",
     "DagRunState",
+    "DateTimeTrigger",
     "ExceptionRetryPolicy",
+    "NamedTrigger",
     "Param",
     "PokeReturnValue",
     "PythonOperator",
@@ -78,7 +82,9 @@ __all__ = (
     "TaskInstance",
     "TaskInstanceState",
     "TaskRegistry",
+    "TimeDeltaTrigger",
     "TriggerDagRunOperator",
+    "TriggerEvent",
     "TriggerRule",
     "Variable",
     "XComArg",
@@ -95,6 +101,7 @@ _HOMES = {
     "BaseNotifier": "notifier",
     "BaseOperator": "operator",
     "BaseSensorOperator": "sensor",
+    "BaseTrigger": "triggers",
     "BaseXCom": "xcom",
     "BranchMixIn": "branch",
     "BranchPythonOperator": "branch",
@@ -103,7 +110,9 @@ _HOMES = {
     "Context": "context",
     "DAG": "dag",
     "DagRunState": "states",
+    "DateTimeTrigger": "triggers",
     "ExceptionRetryPolicy": "retry_policy",
+    "NamedTrigger": "triggers",
     "Param": "param",
     "PokeReturnValue": "sensor",
     "PythonOperator": "python_operator",
@@ -117,7 +126,9 @@ _HOMES = {
     "TaskInstance": "task_instance",
     "TaskInstanceState": "states",
     "TaskRegistry": "registry",
+    "TimeDeltaTrigger": "triggers",
     "TriggerDagRunOperator": "trigger_dag_run",
+    "TriggerEvent": "triggers",
     "TriggerRule": "trigger_rule",
     "Variable": "variable",
     "XComArg": "xcom_arg",
