@@ -1,4 +1,4 @@
-"""decode ∘ encode is the identity, for every message of the catalogue."""
+"""decode ∘ encode is the identity, for every message of the catalogue and every one of our own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.strategies import messages
 pytestmark = pytest.mark.property
 
 
-@pytest.mark.parametrize("name", sorted(m.MESSAGES))
+@pytest.mark.parametrize("name", sorted(m.MESSAGES | m.OWN))
 @given(data=st.data())
 def test_a_message_comes_back_as_it_was(name: str, data: st.DataObject) -> None:
     message = data.draw(messages(name))
@@ -22,7 +22,7 @@ def test_a_message_comes_back_as_it_was(name: str, data: st.DataObject) -> None:
     assert decode_body(frame.body) == message
 
 
-@pytest.mark.parametrize("name", sorted(m.MESSAGES))
+@pytest.mark.parametrize("name", sorted(m.MESSAGES | m.OWN))
 @given(data=st.data())
 def test_unknown_fields_change_nothing(name: str, data: st.DataObject) -> None:
     message = data.draw(messages(name))
@@ -30,7 +30,7 @@ def test_unknown_fields_change_nothing(name: str, data: st.DataObject) -> None:
     assert decode_body(body) == message
 
 
-@pytest.mark.parametrize("name", sorted(m.MESSAGES))
+@pytest.mark.parametrize("name", sorted(m.MESSAGES | m.OWN))
 @given(data=st.data())
 def test_null_and_absent_are_alike_for_optional_fields(name: str, data: st.DataObject) -> None:
     message = data.draw(messages(name))

@@ -34,7 +34,13 @@ pytestmark = pytest.mark.property
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 (_first, *_) = load("transcripts/asks.json")
 (_frame,) = FrameDecoder().feed(bytes.fromhex(_first["frame"]))
-GREETINGS = (decode_body(_frame.body), m.DagFileParseRequest(file="f", bundle_path="/", bundle_name="b"))
+_startup = decode_body(_frame.body)
+assert isinstance(_startup, m.StartupDetails)
+GREETINGS = (
+    _startup,
+    m.DagFileParseRequest(file="f", bundle_path="/", bundle_name="b"),
+    m.RunTrigger(ti=_startup.ti, classpath="triggers.Tide", trigger_kwargs={"level": 3}),
+)
 REQUESTS = (
     m.GetVariable(key="k"),
     m.SetXCom(key="k", value="x" * 50, dag_id="d", run_id="r", task_id="t"),
@@ -45,7 +51,15 @@ REPORTS = (
     m.TaskState(state="failed", end_date=NOON),
     m.RetryTask(end_date=NOON),
     m.DagFileParsingResult(fileloc="f", serialized_dags=[]),
+    m.TriggerFired(payload=None),
+    m.TriggerFailed(error="the tide is out", traceback=["line"]),
 )
+# The one state in which each report is allowed.
+REPORTABLE = {
+    "DagFileParsingResult": states.PARSING,
+    "TriggerFailed": states.TRIGGERING,
+    "TriggerFired": states.TRIGGERING,
+}
 REPLIES = (
     None,
     m.VariableResult(key="k", value="v"),
@@ -104,13 +118,12 @@ class Walk(RuleBasedStateMachine):
     @precondition(lambda self: RUNTIME not in self.gone)
     @rule(message=st.sampled_from(REQUESTS))
     def ask(self, message: m.Message) -> None:
-        self._send(message, (states.RUNNING, states.PARSING, states.REPORTED))
+        self._send(message, (states.RUNNING, states.PARSING, states.TRIGGERING, states.REPORTED))
 
     @precondition(lambda self: RUNTIME not in self.gone)
     @rule(message=st.sampled_from(REPORTS))
     def report(self, message: m.Message) -> None:
-        parse = isinstance(message, m.DagFileParsingResult)
-        self._send(message, (states.PARSING,) if parse else (states.RUNNING,))
+        self._send(message, (REPORTABLE.get(type(message).__name__, states.RUNNING),))
 
     def _send(self, message: m.Message, allowed_in: tuple[str, ...]) -> None:
         before = self.pair.runtime.state
@@ -199,7 +212,7 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_ahead_of_what_was_sent(self) -> None:
-        open_states = (states.WAITING, states.RUNNING, states.PARSING, states.REPORTED)
+        open_states = (states.WAITING, states.RUNNING, states.PARSING, states.TRIGGERING, states.REPORTED)
         runtime, supervisor = self.pair.runtime.state, self.pair.supervisor.state
         if runtime in open_states and supervisor in open_states and runtime != supervisor:
             greeting_under_way = runtime == states.WAITING and self.pair.under_way(RUNTIME) > 0

@@ -39,6 +39,7 @@ NOT_FOUND = m.ErrorResponse(error="VARIABLE_NOT_FOUND", detail={"key": "region"}
 DONE = m.SucceedTask(end_date=NOON)
 PARSE = m.DagFileParseRequest(file="/b/dags.py", bundle_path="/b", bundle_name="b")
 PARSED = m.DagFileParsingResult(fileloc="/b/dags.py", serialized_dags=[])
+FIRED = m.TriggerFired(payload={"level": 3})
 
 
 def startup() -> m.StartupDetails:
@@ -51,6 +52,7 @@ def startup() -> m.StartupDetails:
 
 
 STARTUP = startup()
+TRIGGER = m.RunTrigger(ti=STARTUP.ti, classpath="triggers.Tide", trigger_kwargs={"level": 3})
 
 
 @pytest.fixture(params=[None, 1], ids=["whole", "byte by byte"])
@@ -85,6 +87,31 @@ def test_the_greeting_hands_over_a_task(pair: ConnectionPair) -> None:
 def test_the_greeting_asks_for_the_dags_of_a_file(pair: ConnectionPair) -> None:
     assert pair.greet(PARSE) == [Greeting(PARSE)]
     assert_both(pair, states.PARSING)
+
+
+def test_the_greeting_hands_over_a_trigger_whose_event_is_the_report(pair: ConnectionPair) -> None:
+    assert pair.greet(TRIGGER) == [Greeting(TRIGGER)]
+    assert_both(pair, states.TRIGGERING)
+    request_id, events = pair.request(GET)
+    assert events == [Request(request_id, GET)]
+    assert pair.reply(request_id, FOUND) == [Reply(request_id, FOUND, None)]
+    request_id, events = pair.request(FIRED)
+    assert events == [Request(request_id, FIRED)]
+    assert_both(pair, states.REPORTED)
+    assert pair.reply(request_id) == [Reply(request_id, None, None)]
+
+
+@pytest.mark.parametrize("report", [DONE, PARSED], ids=["a task", "a parse"])
+def test_the_report_of_something_else_is_none_of_a_trigger(pair: ConnectionPair, report: m.Message) -> None:
+    pair.greet(TRIGGER)
+    with pytest.raises(LocalProtocolError, match="cannot be sent while the exchange is triggering"):
+        pair.request(report)
+    assert_both(pair, states.TRIGGERING)
+
+
+def test_an_event_is_no_report_of_a_task(running: ConnectionPair) -> None:
+    with pytest.raises(LocalProtocolError, match="TriggerFired cannot be sent while the exchange is running"):
+        running.request(FIRED)
 
 
 def test_a_request_gets_its_reply(running: ConnectionPair) -> None:

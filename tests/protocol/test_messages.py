@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from outboard._tools import gen_messages
@@ -55,11 +58,11 @@ def test_a_name_that_the_schema_does_not_define_is_an_attribute_error() -> None:
         m.Nonsense  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("name", sorted(m.DEFINED))
+@pytest.mark.parametrize("name", sorted(m.DEFINED | m.OWN))
 def test_every_definition_makes_a_class(name: str) -> None:
     made = m.definition(name)
     assert made.__name__ == name
-    assert made.is_message == (name in m.MESSAGES)
+    assert made.is_message == (name in m.MESSAGES | m.OWN)
     assert not made.is_message or made.type == name  # type: ignore[attr-defined]
 
 
@@ -80,3 +83,17 @@ def test_each_terminal_message_carries_the_state_that_it_leads_to() -> None:
 def test_an_enumeration_is_its_values() -> None:
     assert m.enum_values("DagRunState") == ("queued", "running", "success", "failed")
     assert m.enum_values("GetVariable") is None
+
+
+def test_messages_of_our_own_are_none_of_the_schemas() -> None:
+    assert sorted(m.OWN) == ["RunTrigger", "TriggerFailed", "TriggerFired"]
+    assert not m.OWN & m.DEFINED
+    assert {m.TRIGGER_GREETING, *m.TRIGGER_REPORTS} == m.OWN
+
+
+def test_the_table_of_our_own_messages_is_loaded_by_nobody_who_does_not_ask() -> None:
+    loaded = "print('outboard.protocol.messages._own' in sys.modules)"
+    program = f"import sys; from outboard.protocol import messages as m; {{}}; {loaded}"
+    for use, expected in (("m.GetVariable(key='k')", "False"), ("m.TriggerFired(payload=1)", "True")):
+        done = subprocess.run([sys.executable, "-c", program.format(use)], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected

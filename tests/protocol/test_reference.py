@@ -37,6 +37,7 @@ def test_every_message_is_in_the_catalogue_once() -> None:
         *gen_protocol_tables.structures(),
     ]
     assert sorted(listed) == sorted(m.DEFINED)
+    assert sorted(gen_protocol_tables.own()) == sorted(m.OWN)
 
 
 def test_each_message_is_listed_in_the_direction_in_which_airflow_sends_it() -> None:

@@ -32,7 +32,7 @@ def test_an_end_is_an_end(state: str) -> None:
     assert reachable_from(state) == {state}
 
 
-@pytest.mark.parametrize("state", [states.WAITING, states.RUNNING, states.PARSING])
+@pytest.mark.parametrize("state", [states.WAITING, states.RUNNING, states.PARSING, states.TRIGGERING])
 def test_an_early_end_of_stream_is_lost_and_never_closed(state: str) -> None:
     assert states.next_state(state, states.HANG_UP) == states.LOST
 
@@ -43,10 +43,11 @@ def test_only_a_report_makes_an_exchange_close() -> None:
     ]
     assert {state for state in states.STATES if states.next_state(state, states.REPORT)} == {states.RUNNING}
     assert {state for state in states.STATES if states.next_state(state, states.RESULT)} == {states.PARSING}
+    assert {state for state in states.STATES if states.next_state(state, states.TRIGGER_END)} == {states.TRIGGERING}
 
 
 def test_a_greeting_comes_once_and_first() -> None:
-    for greeting in (states.GREET_TASK, states.GREET_PARSE):
+    for greeting in (states.GREET_TASK, states.GREET_PARSE, states.GREET_TRIGGER):
         assert {state for state in states.STATES if states.next_state(state, greeting)} == {states.WAITING}
 
 

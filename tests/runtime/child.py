@@ -146,7 +146,7 @@ class Child:
             if isinstance(event, events.Request):
                 self.requests.append(event.message)
                 self.answer(event)
-                if type(event.message).__name__ in {*m.TERMINAL, m.PARSE_RESULT}:
+                if type(event.message).__name__ in {*m.TERMINAL, *m.TRIGGER_REPORTS, m.PARSE_RESULT}:
                     report = event.message
             elif isinstance(event, events.PeerClosed):
                 break

@@ -10,7 +10,8 @@ A schema comes with each Task SDK, as ``airflow/sdk/execution_time/schema/schema
 types, defaults and required-ness. See ``fixtures/README.md`` for which release each date comes from.
 
 The catalogue is that of the newest date. Each date has only added to the one before, so beside it stands what each has added; a
-schema that takes something away fails here.
+schema that takes something away fails here. Messages of outboard's own are written by hand, in ``_own.py``; only the stub shows
+them beside the others.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import argparse
 import itertools
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from outboard.protocol.messages._own import DEFINITIONS as OWN_DEFINITIONS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = ROOT / "fixtures" / "schema"
@@ -215,6 +219,9 @@ def render_stub(schemas: list[Schema]) -> str:
         "TASK_GREETING: Final[str]",
         "PARSE_GREETING: Final[str]",
         "PARSE_RESULT: Final[str]",
+        "TRIGGER_GREETING: Final[str]",
+        "TRIGGER_REPORTS: Final[frozenset[str]]",
+        "OWN: Final[frozenset[str]]",
         "MESSAGES: Final[frozenset[str]]",
         "DEFINED: Final[frozenset[str]]",
         "",
@@ -230,14 +237,16 @@ def render_stub(schemas: list[Schema]) -> str:
     ]
     lines += [f"{name}: TypeAlias = Literal[{', '.join(map(json.dumps, values))}]" for name, values in enums.items()]
     for name in classes:
-        lines += ["", *_stub_class(name, definitions)]
+        is_message = "const" in definitions[name]["properties"].get("type", {})
+        lines += ["", *_stub_class(name, is_message, fields_of(name, definitions))]
+    for name, (is_message, _, fields) in OWN_DEFINITIONS.items():
+        lines += ["", *_stub_class(name, is_message, fields)]
     return "\n".join([*lines, ""])
 
 
-def _stub_class(name: str, definitions: Schema) -> list[str]:
-    fields = fields_of(name, definitions)
+def _stub_class(name: str, is_message: bool, fields: Iterable[tuple[str, Any, bool, Any]]) -> list[str]:
     lines = [f"class {name}(Message):"]
-    if "const" in definitions[name]["properties"].get("type", {}):
+    if is_message:
         lines.append("    type: ClassVar[str]")
     lines += [f"    {field}: {_python_type(kind, default)}" for field, kind, _, default in fields]
     arguments = [

@@ -102,6 +102,11 @@ def replies() -> list[str]:
     return sorted(rest)
 
 
+def own() -> list[str]:
+    """The messages that outboard adds: the greeting, then what ends the exchange."""
+    return [m.TRIGGER_GREETING, *sorted(m.TRIGGER_REPORTS, reverse=True)]
+
+
 def structures() -> list[str]:
     """The definitions that stand inside of messages."""
     return [*PARTS_OF_A_PARSE_REQUEST, *sorted(m.DEFINED - m.MESSAGES)]
@@ -116,6 +121,7 @@ def blocks() -> dict[str, str]:
         "replies": _table(replies()),
         "structures": _table(structures()),
         "enumerations": _enumerations(),
+        "own": _table(own()),
     }
 
 

@@ -72,7 +72,7 @@ def decode_body(body: object) -> Message:
     name = body.get("type") if isinstance(body, dict) else None
     if not isinstance(name, str):
         raise UndecodableMessageError("?", "type", f"a message names its type, but this is {_show(body)}")
-    if name not in messages.MESSAGES:
+    if name not in messages.MESSAGES and name not in messages.OWN:
         raise UndecodableMessageError(name, "type", f"schema {messages.SCHEMA_DATES[-1]} defines no such message")
     try:
         return _read_definition(name, body)

@@ -30,7 +30,11 @@ GREETING_ID = 0
 LOG_ID = -1
 LOG_TYPE = "LogRecord"
 
-_GREETINGS = {messages.TASK_GREETING: states.GREET_TASK, messages.PARSE_GREETING: states.GREET_PARSE}
+_GREETINGS = {
+    messages.TASK_GREETING: states.GREET_TASK,
+    messages.PARSE_GREETING: states.GREET_PARSE,
+    messages.TRIGGER_GREETING: states.GREET_TRIGGER,
+}
 
 
 class Conversation:
@@ -62,7 +66,7 @@ class Conversation:
     # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def send_greeting(self, message: Message) -> bytes:
-        """The supervisor hands over a task, or asks for the Dags of a file.
+        """The supervisor hands over a task or a trigger, or asks for the Dags of a file.
 
         Raises:
             LocalProtocolError: not the first message, or not a greeting.
@@ -93,7 +97,7 @@ class Conversation:
 
     def send_reply(self, id: int, message: Message | None = None, *, error: ErrorResponse | None = None) -> bytes:
         """The supervisor answers: with a message, with an error, or with nothing but the answer itself."""
-        if self.state not in (states.RUNNING, states.PARSING, states.REPORTED):
+        if (self.state, states.REPLY) not in states.TRANSITIONS:
             raise LocalProtocolError(f"no reply can be sent while the exchange is {self.state}")
         body = None if message is None else self._downward(message)
         return self._frame(id, body, None if error is None else encode_body(error))
@@ -171,10 +175,7 @@ class Conversation:
         message = decode_body(frame.body)
         following = states.next_state(self.state, _GREETINGS.get(type(message).__name__, ""))
         if following is None:
-            raise RemoteProtocolError(
-                f"the first message is {messages.TASK_GREETING} or {messages.PARSE_GREETING}, "
-                f"not {type(message).__name__}"
-            )
+            raise RemoteProtocolError(f"the first message is {', '.join(_GREETINGS)}, not {type(message).__name__}")
         self.state = following
         return events.Greeting(message)
 
@@ -203,6 +204,8 @@ def _kind_of_request(message: Message) -> str:
         return states.REPORT
     if name == messages.PARSE_RESULT:
         return states.RESULT
+    if name in messages.TRIGGER_REPORTS:
+        return states.TRIGGER_END
     return states.BREAK if name in _GREETINGS else states.REQUEST
 
 

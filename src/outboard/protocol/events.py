@@ -37,7 +37,7 @@ class Event:
 
 
 class Greeting(Event):
-    """The runtime was told what to do: ``message`` is a StartupDetails or a DagFileParseRequest."""
+    """The runtime was told what to do: ``message`` is a StartupDetails, a DagFileParseRequest or a RunTrigger."""
 
     __slots__ = ("message",)
 

@@ -16,6 +16,7 @@ __all__ = (
     "EVENTS",
     "GREET_PARSE",
     "GREET_TASK",
+    "GREET_TRIGGER",
     "HANG_UP",
     "LOG",
     "LOST",
@@ -28,6 +29,8 @@ __all__ = (
     "RUNNING",
     "STATES",
     "TRANSITIONS",
+    "TRIGGERING",
+    "TRIGGER_END",
     "WAITING",
     "next_state",
 )
@@ -36,28 +39,32 @@ __all__ = (
 WAITING = "waiting"  # nothing but log records has passed
 RUNNING = "running"  # a task was handed over
 PARSING = "parsing"  # the Dags of a file were asked for
+TRIGGERING = "triggering"  # a trigger was handed over
 REPORTED = "reported"  # the terminal message has passed
 CLOSED = "closed"  # the stream ended after the report
 LOST = "lost"  # the stream ended before it
 BROKEN = "broken"  # what came was not the protocol
-STATES = (WAITING, RUNNING, PARSING, REPORTED, CLOSED, LOST, BROKEN)
+STATES = (WAITING, RUNNING, PARSING, TRIGGERING, REPORTED, CLOSED, LOST, BROKEN)
 
 # Events.
 GREET_TASK = "StartupDetails"
 GREET_PARSE = "DagFileParseRequest"
+GREET_TRIGGER = "RunTrigger"
 REQUEST = "request"
 REPLY = "reply"
 REPORT = "terminal message of a task"
 RESULT = "DagFileParsingResult"
+TRIGGER_END = "TriggerFired or TriggerFailed"
 LOG = "log record"
 HANG_UP = "end of stream"
 BREAK = "protocol error"
-EVENTS = (GREET_TASK, GREET_PARSE, REQUEST, REPLY, REPORT, RESULT, LOG, HANG_UP, BREAK)
+EVENTS = (GREET_TASK, GREET_PARSE, GREET_TRIGGER, REQUEST, REPLY, REPORT, RESULT, TRIGGER_END, LOG, HANG_UP, BREAK)
 
 # A request after the report is allowed: callbacks and finalizers run then. A second report is not.
 TRANSITIONS = {
     (WAITING, GREET_TASK): RUNNING,
     (WAITING, GREET_PARSE): PARSING,
+    (WAITING, GREET_TRIGGER): TRIGGERING,
     (WAITING, LOG): WAITING,
     (WAITING, HANG_UP): LOST,
     (WAITING, BREAK): BROKEN,
@@ -73,6 +80,12 @@ TRANSITIONS = {
     (PARSING, RESULT): REPORTED,
     (PARSING, HANG_UP): LOST,
     (PARSING, BREAK): BROKEN,
+    (TRIGGERING, REQUEST): TRIGGERING,
+    (TRIGGERING, REPLY): TRIGGERING,
+    (TRIGGERING, LOG): TRIGGERING,
+    (TRIGGERING, TRIGGER_END): REPORTED,
+    (TRIGGERING, HANG_UP): LOST,
+    (TRIGGERING, BREAK): BROKEN,
     (REPORTED, REQUEST): REPORTED,
     (REPORTED, REPLY): REPORTED,
     (REPORTED, LOG): REPORTED,

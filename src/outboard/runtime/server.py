@@ -90,7 +90,7 @@ def _serve(asked: Invocation, bundle: Bundle) -> int:
         signals.watch(line)
         log_channel.connect(sink or channel.log)
         logs.capture()
-        return _exchange(bundle, channel, logs, signals)
+        return _exchange(asked, bundle, channel, logs, signals)
     except AirflowTaskTerminated:
         return 143
     except PeerLostError:
@@ -128,13 +128,15 @@ def _connect(
     return channel, line_sink(lines), lines
 
 
-def _exchange(bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> int:
+def _exchange(asked: Invocation, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> int:
     greeting = channel.greeting()
     # Imported here: a task does not need the parser, and a parse does not need the runner.
     if isinstance(greeting, messages.DagFileParseRequest):
         from outboard.runtime import dag_parser
 
         return _report(dag_parser.run(greeting, bundle, channel, logs), channel, logs, signals)
+    if type(greeting).__name__ == messages.TRIGGER_GREETING:
+        return _report(_run_trigger(greeting, asked, bundle, channel, logs, signals), channel, logs, signals)
     from outboard.runtime.task_runner import TaskRun
 
     assert isinstance(greeting, messages.StartupDetails)
@@ -158,6 +160,19 @@ def _report(report: Message, channel: Channel, logs: Logs, signals: Signals) -> 
         # a success must not be doubted, and a failure must not pass for a success.
         return 0 if isinstance(report, messages.SucceedTask) else EXIT_REFUSED
     return 0
+
+
+def _run_trigger(
+    greeting: Message, asked: Invocation, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals
+) -> Message:
+    if asked.mode != invocation.STDIO:
+        raise RemoteProtocolError(
+            f"{messages.TRIGGER_GREETING} is for standard descriptors; under Airflow, triggers run elsewhere"
+        )
+    from outboard.runtime import trigger_runner
+
+    assert isinstance(greeting, messages.RunTrigger)
+    return trigger_runner.run(greeting, bundle, channel, logs, signals)
 
 
 # ── saying what this file is ──────────────────────────────────────────────────────────────────────────────────────────

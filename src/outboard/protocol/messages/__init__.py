@@ -1,9 +1,9 @@
 """The message catalogue: one class for each definition of the supervisor schema, built when it is first asked for.
 
 A task touches about ten of the hundred definitions, so classes are made lazily from a generated table; type checkers read
-the generated stub beside this file. Each class has one slot a field, takes keyword arguments only, fills what is left out
-with the schema's default, and compares by value. Nothing is validated here: `outboard.protocol.codec` does that once, at
-the border.
+the generated stub beside this file. The few messages that are outboard's own (`OWN`) are in a table apart. Each class has
+one slot a field, takes keyword arguments only, fills what is left out with the schema's default, and compares by value.
+Nothing is validated here: `outboard.protocol.codec` does that once, at the border.
 
     >>> from outboard.protocol import messages as m
     >>> m.GetVariable(key="region")
@@ -18,11 +18,14 @@ __all__ = (  # the message classes are public too; __getattr__ builds them
     "ADDED",
     "DEFINED",
     "MESSAGES",
+    "OWN",
     "PARSE_GREETING",
     "PARSE_RESULT",
     "SCHEMA_DATES",
     "TASK_GREETING",
     "TERMINAL",
+    "TRIGGER_GREETING",
+    "TRIGGER_REPORTS",
     "Message",
     "definition",
     "enum_values",
@@ -33,9 +36,13 @@ TASK_GREETING = "StartupDetails"
 PARSE_GREETING = "DagFileParseRequest"
 PARSE_RESULT = "DagFileParsingResult"
 TERMINAL = frozenset({"AwaitInputTask", "DeferTask", "RescheduleTask", "RetryTask", "SucceedTask", "TaskState"})
+TRIGGER_GREETING = "RunTrigger"
+TRIGGER_REPORTS = frozenset({"TriggerFailed", "TriggerFired"})
 
+# What Airflow's schema defines, and what outboard adds to it.
 DEFINED = frozenset(DEFINITIONS)
 MESSAGES = frozenset(name for name in DEFINITIONS if DEFINITIONS[name][0])
+OWN = frozenset({TRIGGER_GREETING, *TRIGGER_REPORTS})
 
 
 class Message:
@@ -86,11 +93,11 @@ def definition(name: str) -> type[Message]:
     """The class of one definition, such as ``"GetVariable"`` or ``"TaskInstance"``.
 
     Raises:
-        KeyError: the schema does not define the name.
+        KeyError: neither the schema nor outboard defines the name.
     """
     found = _classes.get(name)
     if found is None:
-        is_message, closed, spec = DEFINITIONS[name]
+        is_message, closed, spec = _own_definition(name) if name in OWN else DEFINITIONS[name]
         namespace: dict[str, object] = {
             "__slots__": tuple(field for field, *_ in spec),
             "__module__": __name__,
@@ -103,6 +110,12 @@ def definition(name: str) -> type[Message]:
         found = _classes[name] = type(name, (Message,), namespace)
         globals()[name] = found  # the next look-up need not come through __getattr__
     return found
+
+
+def _own_definition(name: str) -> tuple[bool, bool, tuple[tuple[str, object, bool, object], ...]]:
+    from outboard.protocol.messages._own import DEFINITIONS as OWN_DEFINITIONS  # no task needs them
+
+    return OWN_DEFINITIONS[name]
 
 
 def enum_values(name: str) -> tuple[str, ...] | None:

@@ -8,6 +8,9 @@ TERMINAL: Final[frozenset[str]]
 TASK_GREETING: Final[str]
 PARSE_GREETING: Final[str]
 PARSE_RESULT: Final[str]
+TRIGGER_GREETING: Final[str]
+TRIGGER_REPORTS: Final[frozenset[str]]
+OWN: Final[frozenset[str]]
 MESSAGES: Final[frozenset[str]]
 DEFINED: Final[frozenset[str]]
 
@@ -893,3 +896,24 @@ class XComSequenceSliceResult(Message):
     type: ClassVar[str]
     root: list[object]
     def __init__(self, *, root: list[object]) -> None: ...
+
+class RunTrigger(Message):
+    type: ClassVar[str]
+    ti: TaskInstance
+    classpath: str
+    trigger_kwargs: dict[str, Any]
+    def __init__(self, *, ti: TaskInstance, classpath: str, trigger_kwargs: dict[str, Any]) -> None: ...
+
+class TriggerFailed(Message):
+    type: ClassVar[str]
+    error: str
+    traceback: list[str]
+    is_missing: bool
+    def __init__(self, *, error: str, traceback: list[str], is_missing: bool = ...) -> None: ...
+
+class TriggerFired(Message):
+    type: ClassVar[str]
+    payload: object
+    task_instance_state: Literal["success", "failed", "skipped"] | None
+    xcoms: dict[str, Any] | None
+    def __init__(self, *, payload: object, task_instance_state: Literal["success", "failed", "skipped"] | None = ..., xcoms: dict[str, Any] | None = ...) -> None: ...
