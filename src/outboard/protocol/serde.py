@@ -37,7 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-__all__ = ("CLASSNAME", "DATA", "MAX_DEPTH", "VERSION", "TaggedValue", "deserialize", "serialize")
+__all__ = (
+    "CLASSNAME",
+    "DATA",
+    "MAX_DEPTH",
+    "OLD_DATA",
+    "OLD_TYPE",
+    "VERSION",
+    "TaggedValue",
+    "deserialize",
+    "serialize",
+)
 
 CLASSNAME = "__classname__"
 VERSION = "__version__"
