@@ -206,7 +206,7 @@ def parse() -> None:
 def ask_unserved() -> None:
     wire = Wire()
     wire.greeting()
-    for request in (m.GetDag(dag_id="d"), m.GetVariable(key="")):
+    for request in (m.GetTaskBreadcrumbs(dag_id="d", run_id="r"), m.GetVariable(key="")):
         wire.log(wire.ask(request).error.detail["message"])
     wire.ask(SUCCESS)
 

@@ -249,7 +249,7 @@ async def test_invalid_requests_are_answered_by_naming_the_field(world: World) -
 async def test_requests_that_are_not_served_are_answered_too(world: World) -> None:
     assert (await world.run("ask_unserved")).reason == "reported success"
     assert world.logs.texts("peer") == [
-        "GetDag is not served by this supervisor",
+        "GetTaskBreadcrumbs is not served by this supervisor",
         "GetVariable: key must not be empty",
     ]
 

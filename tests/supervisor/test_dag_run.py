@@ -308,10 +308,11 @@ async def test_a_rescheduled_task_is_executed_again_in_the_same_try() -> None:
     assert (script.clock.waits, report.state) == ([90.0], "success")
 
 
-async def test_a_deferred_task_fails_since_nobody_takes_it_up_again() -> None:
-    report = await Script({"a": "deferred"}).run(make_dag(a={}))
+@pytest.mark.parametrize("state", ["deferred", "awaiting_input", "up_for_reschedule"])
+async def test_a_task_that_waits_without_having_said_for_what_has_failed(state: str) -> None:
+    report = await Script({"a": state}).run(make_dag(a={}))
     assert (report.tasks[0].state, report.state) == ("failed", "failed")
-    assert report.tasks[0].reason == "said deferred, which nothing in a local run takes up again"
+    assert report.tasks[0].reason == f"said {state}, without saying what it waits for"
 
 
 # ── the greeting, the report, progress ──────────────────────────────────────────────────────────────────────────

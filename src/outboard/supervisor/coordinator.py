@@ -1,4 +1,4 @@
-"""Runs one process for one purpose: a try of a task, or the parsing of a file.
+"""Runs one process for one purpose: a try of a task, the parsing of a file, or a trigger.
 
 Everything that is known about the process ends up in one `Evidence`, from which `outboard.supervisor.outcome` decides. A
 cancellation is only one more reason to end the process: it is ended in the same way, its last words are read, and nothing
@@ -23,9 +23,10 @@ from outboard.supervisor.local_store import LocalStore
 from outboard.supervisor.outcome import Evidence, Outcome
 from outboard.supervisor.ports import Ports, TaskKey
 from outboard.supervisor.spawning import Launch, SpawnError, Transport, spawn
-from outboard.supervisor.supervision import OUTPUT_LEVELS, Supervision
+from outboard.supervisor.supervision import Supervision
+from outboard.supervisor.task_log import OUTPUT_LEVELS
 
-__all__ = ("parse_dags", "run_task")
+__all__ = ("parse_dags", "run_task", "run_trigger")
 
 _log = structlog.get_logger(__name__)
 
@@ -64,14 +65,7 @@ async def run_task(
         InvalidMessageError: `startup` is not what the schema wants.
         UsageError: the command is empty.
     """
-    instance = startup.ti
-    task = TaskKey(
-        dag_id=instance.dag_id,
-        run_id=instance.run_id,
-        task_id=instance.task_id,
-        map_index=instance.map_index,
-        try_number=instance.try_number,
-    )
+    task = _key(startup.ti)
     started_at = ports.clock.now()
     evidence = Evidence(should_retry=startup.ti_context.should_retry)
     launch = Launch(command=command, transport=transport, environment=env or {}, directory=directory)
@@ -82,6 +76,53 @@ async def run_task(
     result = outcome.decide(evidence, started_at=started_at, ended_at=ports.clock.now())
     _log.info("task ended", **attrs.asdict(task), state=result.state, reason=result.reason, exit_code=result.exit_code)
     return result
+
+
+async def run_trigger(
+    command: Sequence[str],
+    request: m.RunTrigger,
+    *,
+    ports: Ports,
+    limits: Limits | None = None,
+    env: Mapping[str, str] | None = None,
+    directory: str | None = None,
+    at_once: anyio.Event | None = None,
+) -> m.TriggerFired | m.TriggerFailed:
+    """Run a trigger of the author's in a process of its own, until it fires or cannot any more.
+
+    A cancellation ends the process, which may clean up, before it goes on.
+
+    Args:
+        command: the program and its arguments, such as the path of a bundle.
+        request: which trigger, and for whom.
+        ports: what its requests are served from, and where its log goes.
+        limits: how long it may take, and how much it may say at once.
+        env: what to add to the environment's allow-list.
+        directory: where the process starts; by default where this one is.
+        at_once: once it is set, the process is killed without any more time of grace.
+
+    Returns:
+        What it has reported; a failure too if it has ended without a report.
+
+    Raises:
+        InvalidMessageError: `request` is not what the schema wants.
+        UsageError: the command is empty.
+    """
+    evidence = Evidence()
+    launch = Launch(command=command, environment=env or {}, directory=directory)
+    supervision = Supervision(
+        task=_key(request.ti),
+        evidence=evidence,
+        ports=ports,
+        limits=limits or Limits(),
+        at_once=at_once or anyio.Event(),
+    )
+    await _supervise(supervision, launch, request)
+    if isinstance(evidence.report, m.TriggerFired | m.TriggerFailed):
+        return evidence.report
+    cause = outcome.decide(evidence, started_at=ports.clock.now(), ended_at=ports.clock.now()).reason
+    error = f"the process of the trigger {request.classpath!r} did not say what came of it: {cause}"
+    return m.TriggerFailed(error=error, traceback=[])
 
 
 async def parse_dags(
@@ -125,6 +166,16 @@ async def parse_dags(
     cause = outcome.decide(evidence, started_at=served.clock.now(), ended_at=served.clock.now()).reason
     said = f"; it printed: {last_words.text}" if last_words.text else ""
     raise LoadError(f"{request.file}: its process did not say what its Dags are: {cause}{said}")
+
+
+def _key(instance: m.TaskInstance) -> TaskKey:
+    return TaskKey(
+        dag_id=instance.dag_id,
+        run_id=instance.run_id,
+        task_id=instance.task_id,
+        map_index=instance.map_index,
+        try_number=instance.try_number,
+    )
 
 
 class _LastWords:

@@ -173,8 +173,63 @@ async def _validate_assets(ports: Ports, task: TaskKey, request: m.ValidateInlet
     return m.InactiveAssetsResult(inactive_assets=[])
 
 
+async def _get_reschedule_start(ports: Ports, task: TaskKey, request: m.GetTaskRescheduleStartDate) -> m.Message:
+    return m.TaskRescheduleStartDate(start_date=await ports.task_instances.reschedule_start(request.ti_id))
+
+
+async def _ask_person(ports: Ports, task: TaskKey, request: m.CreateHITLDetailPayload) -> m.Message:
+    return await ports.human_inputs.ask(task, request)
+
+
+# ── Dags and their runs ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _get_dag(ports: Ports, task: TaskKey, request: m.GetDag) -> m.Message:
+    found = await ports.dag_runs.dag(request.dag_id)
+    if found is None:
+        raise _no_dag(request.dag_id)
+    return found
+
+
+async def _trigger_dag_run(ports: Ports, task: TaskKey, request: m.TriggerDagRun) -> m.Message:
+    if await ports.dag_runs.dag(_named(request.dag_id, "dag_id")) is None:
+        raise _no_dag(request.dag_id)
+    _named(request.run_id, "run_id")
+    try:
+        is_new = await ports.dag_runs.trigger(task, request)
+    except ValueError as error:
+        raise _RefusedError(str(error), status=400) from error
+    return m.OKResponse(ok=True) if is_new else m.ErrorResponse(error="DAGRUN_ALREADY_EXISTS")
+
+
+async def _get_dag_run_state(ports: Ports, task: TaskKey, request: m.GetDagRunState) -> m.Message:
+    state = await ports.dag_runs.state(task, request.dag_id, request.run_id)
+    if state is None:
+        raise _no_run(request.dag_id, request.run_id)
+    return m.DagRunStateResult(state=state)  # type: ignore[arg-type]  # a port's word
+
+
+async def _get_dag_run(ports: Ports, task: TaskKey, request: m.GetDagRun) -> m.Message:
+    found = await ports.dag_runs.detail(request.dag_id, request.run_id)
+    if found is None:
+        raise _no_run(request.dag_id, request.run_id)
+    return m.DagRunResult(**{field: getattr(found, field) for field, *_ in m.DagRunResult.spec})
+
+
+async def _count_dag_runs(ports: Ports, task: TaskKey, request: m.GetDRCount) -> m.Message:
+    return m.DRCount(count=await ports.dag_runs.count(request))
+
+
+def _no_dag(dag_id: str) -> _RefusedError:
+    return _RefusedError(f"there is no Dag {dag_id!r} here", status=404, field="dag_id")
+
+
+def _no_run(dag_id: str, run_id: str) -> _RefusedError:
+    return _RefusedError(f"there is no run {run_id!r} of a Dag {dag_id!r} here", status=404, field="run_id")
+
+
 async def _acknowledge(ports: Ports, task: TaskKey, request: m.Message) -> None:
-    """Answer what the coordinator itself takes note of: a report, a secret."""
+    """Answer what the coordinator itself takes note of: a report, a secret, a limit."""
 
 
 # ── what they share ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,9 +253,15 @@ def _map_index(value: int | None) -> int:
 
 # What is served; all else is refused by name.
 SERVED: dict[str, Handler] = {
+    "CreateHITLDetailPayload": _ask_person,
     "DeleteVariable": _delete_variable,
     "DeleteXCom": _delete_xcom,
     "GetConnection": _get_connection,
+    "GetDRCount": _count_dag_runs,
+    "GetDag": _get_dag,
+    "GetDagRun": _get_dag_run,
+    "GetDagRunState": _get_dag_run_state,
+    "GetTaskRescheduleStartDate": _get_reschedule_start,
     "GetVariable": _get_variable,
     "GetVariableKeys": _get_variable_keys,
     "GetXCom": _get_xcom,
@@ -209,10 +270,12 @@ SERVED: dict[str, Handler] = {
     "GetXComSequenceSlice": _get_xcom_items,
     "MaskSecret": _acknowledge,
     "PutVariable": _put_variable,
+    "SetExecutionTimeout": _acknowledge,
     "SetRenderedFields": _set_rendered_fields,
     "SetRenderedMapIndex": _set_rendered_map_index,
     "SetXCom": _set_xcom,
     "SkipDownstreamTasks": _skip_downstream,
+    "TriggerDagRun": _trigger_dag_run,
     "ValidateInletsAndOutlets": _validate_assets,
-    **dict.fromkeys((*m.TERMINAL, m.PARSE_RESULT), _acknowledge),
+    **dict.fromkeys((*m.TERMINAL, *m.TRIGGER_REPORTS, m.PARSE_RESULT), _acknowledge),
 }

@@ -14,7 +14,7 @@ import attrs
 
 from outboard.protocol import messages as m
 
-__all__ = ("DEFERRED_STATES", "REPORTED", "RUNNING", "STARTING", "Evidence", "Outcome", "decide", "describe_exit")
+__all__ = ("REPORTED", "RUNNING", "STARTING", "WAITING_STATES", "Evidence", "Outcome", "decide", "describe_exit")
 
 # Phases, as they read in a sentence.
 STARTING = "while starting"
@@ -24,12 +24,15 @@ REPORTED = "after its report"
 SUCCESS = "success"
 FAILED = "failed"
 UP_FOR_RETRY = "up_for_retry"
+UP_FOR_RESCHEDULE = "up_for_reschedule"
+DEFERRED = "deferred"
+AWAITING_INPUT = "awaiting_input"
 
-# The states that a task leaves by a message of its own, to be taken up again later.
-DEFERRED_STATES = {
-    "AwaitInputTask": "awaiting_input",
-    "DeferTask": "deferred",
-    "RescheduleTask": "up_for_reschedule",
+# The states that a task goes into by a message of its own, to be taken up again later.
+WAITING_STATES = {
+    "AwaitInputTask": AWAITING_INPUT,
+    "DeferTask": DEFERRED,
+    "RescheduleTask": UP_FOR_RESCHEDULE,
 }
 
 
@@ -150,13 +153,14 @@ def _reported(evidence: Evidence, report: m.Message) -> _Verdict:
             return _Verdict(FAILED, f"asked for a retry that is not left to it{why}{aftermath}")
         return _Verdict(UP_FOR_RETRY, f"asked for a retry{why}{aftermath}", report.retry_delay_seconds)
     state = _reported_state(report)
-    return _Verdict(state, f"reported {state}{aftermath}")
+    why = f": {report.retry_reason}" if isinstance(report, m.TaskState) and report.retry_reason else ""
+    return _Verdict(state, f"reported {state}{why}{aftermath}")
 
 
 def _reported_state(report: m.Message) -> str:
     if isinstance(report, m.TaskState):
         return report.state
-    return DEFERRED_STATES.get(type(report).__name__, SUCCESS)
+    return WAITING_STATES.get(type(report).__name__, SUCCESS)
 
 
 def _aftermath(evidence: Evidence) -> str:

@@ -19,7 +19,10 @@ from outboard.protocol import messages as m
 __all__ = (
     "Clock",
     "Connections",
+    "DagRuns",
+    "HumanInputs",
     "LogSink",
+    "NoDagRuns",
     "Ports",
     "SystemClock",
     "TaskInstances",
@@ -116,6 +119,63 @@ class TaskInstances(Protocol):
     async def set_rendered_map_index(self, task: TaskKey, label: str) -> None:
         """Keep the label of a mapped task."""
 
+    async def reschedule_start(self, instance_id: str) -> datetime | None:
+        """Return when a try was put off first; None if it was not."""
+
+
+class HumanInputs(Protocol):
+    """What tasks ask people."""
+
+    async def ask(self, task: TaskKey, request: m.CreateHITLDetailPayload) -> m.HITLDetailRequestResult:
+        """Keep a question; returns it as it is kept."""
+
+
+class DagRuns(Protocol):
+    """Dags and their runs, as far as tasks may ask about them, and make new ones."""
+
+    async def dag(self, dag_id: str) -> m.DagResult | None:
+        """Return what is known about a Dag; None if there is none of that id."""
+
+    async def trigger(self, task: TaskKey, request: m.TriggerDagRun) -> bool:
+        """Run a Dag that there is; false if there is such a run already, and it is not to be reset.
+
+        Raises:
+            ValueError: that cannot be; the text says why.
+        """
+
+    async def state(self, task: TaskKey, dag_id: str, run_id: str) -> str | None:
+        """Return the state of a run; None if there is no such run."""
+
+    async def detail(self, dag_id: str, run_id: str) -> m.DagRun | None:
+        """Return what is known about a run; None if there is no such run."""
+
+    async def count(self, request: m.GetDRCount) -> int:
+        """Count the runs of a Dag that a request selects."""
+
+
+class NoDagRuns:
+    """For tasks without a Dag beside their own."""
+
+    async def dag(self, dag_id: str) -> m.DagResult | None:
+        """None: there is none."""
+        return None
+
+    async def trigger(self, task: TaskKey, request: m.TriggerDagRun) -> bool:
+        """Refuse."""
+        raise ValueError("no Dag can be run here")
+
+    async def state(self, task: TaskKey, dag_id: str, run_id: str) -> str | None:
+        """None: there is none."""
+        return None
+
+    async def detail(self, dag_id: str, run_id: str) -> m.DagRun | None:
+        """None: there is none."""
+        return None
+
+    async def count(self, request: m.GetDRCount) -> int:
+        """None."""
+        return 0
+
 
 class LogSink(Protocol):
     """Where log records go: those of the task, and what its process printed."""
@@ -154,5 +214,7 @@ class Ports:
     connections: Connections
     xcoms: XComs
     task_instances: TaskInstances
+    human_inputs: HumanInputs
     logs: LogSink
+    dag_runs: DagRuns = attrs.field(factory=NoDagRuns)
     clock: Clock = attrs.field(factory=SystemClock)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 import attrs
 
 from outboard.supervisor.outcome import Outcome
 
-__all__ = ("DagRunReport", "Progress", "RunRequest", "TaskReport", "Try")
+__all__ = ("DagRunReport", "Progress", "RunRequest", "StateChange", "TaskReport", "Try")
 
 
 @attrs.frozen(kw_only=True)
@@ -22,6 +23,11 @@ class RunRequest:
         conf: what the caller hands to the run.
         bundle_name: the name of the bundle.
         file: the path of the author's file inside the bundle.
+        run_type: why there is a run: by hand, or because a task has triggered it.
+        run_after: before which it does not start; None for at once.
+        note: what the caller notes about it.
+        partition_key: the partition that it is for.
+        clear_number: how often it was run before.
     """
 
     run_id: str
@@ -29,6 +35,11 @@ class RunRequest:
     conf: Mapping[str, object] = attrs.field(factory=dict)
     bundle_name: str = "local"
     file: str = ""
+    run_type: Literal["manual", "operator_triggered"] = "manual"
+    run_after: datetime | None = None
+    note: str | None = None
+    partition_key: str | None = None
+    clear_number: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +51,23 @@ class Try:
 
 
 @attrs.frozen(kw_only=True)
+class StateChange:
+    """A state that a task has come into.
+
+    Attributes:
+        state: the state.
+        try_number: its try then, from 1; 0 if it never started.
+        at: when.
+        reason: why, or what it waits for; may be empty.
+    """
+
+    state: str
+    try_number: int
+    at: datetime
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
 class TaskReport:
     """How a task of the run ended.
 
@@ -48,12 +76,14 @@ class TaskReport:
         state: its last state; None if nothing ever allowed it to start.
         reason: one sentence: what its last process did, or why there was none.
         tries: its executions, in order.
+        changes: its states, in order.
     """
 
     task_id: str
     state: str | None
     reason: str
     tries: tuple[Try, ...]
+    changes: tuple[StateChange, ...] = ()
 
     @property
     def try_number(self) -> int:
@@ -99,6 +129,7 @@ class Progress:
     """A task has come into a state.
 
     Attributes:
+        dag_id, run_id: of which run it is.
         task_id: its id.
         state: its new state.
         try_number: its current try, from 1; 0 if it never started.
@@ -112,6 +143,8 @@ class Progress:
     state: str
     try_number: int
     at: datetime
+    dag_id: str = ""
+    run_id: str = ""
     reason: str = ""
     outcome: Outcome | None = None
     delay: float | None = None

@@ -7,29 +7,27 @@ Which process it is and what becomes of the evidence is `outboard.supervisor.coo
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import attrs
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from outboard.comms.descriptors import DescriptorReader
 from outboard.comms.serving import ServingChannel
 from outboard.errors import LocalProtocolError
 from outboard.protocol import messages as m
 from outboard.protocol import states
 from outboard.protocol.events import Broken, InvalidRequest, LogRecord, Request
-from outboard.protocol.log_records import decode_line, from_fields, make_record
-from outboard.protocol.masking import Masker
+from outboard.protocol.log_records import from_fields
 from outboard.supervisor import handlers, outcome
 from outboard.supervisor.limits import Limits
-from outboard.supervisor.lines import Line, LineSplitter
 from outboard.supervisor.outcome import Evidence
 from outboard.supervisor.ports import Ports, TaskKey
 from outboard.supervisor.process import TaskProcess
+from outboard.supervisor.task_log import TaskLog
 
-__all__ = ("OUTPUT_LEVELS", "Supervision")
+__all__ = ("Supervision",)
 
 _log = structlog.get_logger(__name__)
 
@@ -37,17 +35,8 @@ _log = structlog.get_logger(__name__)
 # lock anything up, since they do not wait for the process.
 MAX_WAITING_REQUESTS = 64
 
-# What Airflow makes of what a process prints. Over stdio the two cannot be told apart, so nothing is called an error.
-OUTPUT_LEVELS = {"task.stdout": "info", "task.stderr": "error", "task.output": "info"}
-
-CUT_LOGGER = "task.log"
-
-# How a line begins that `outboard.protocol.log_records.encode_line` has made, and what is in it.
-RECORD_START = b'{"event":'
-RECORD_FIELDS = frozenset({"event", "level", "logger", "timestamp"})
-
 # In the other states nobody is there to read a reply.
-ANSWERABLE = (states.RUNNING, states.PARSING, states.REPORTED)
+ANSWERABLE = frozenset(state for state in states.STATES if (state, states.REPLY) in states.TRANSITIONS)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -71,19 +60,23 @@ class Supervision:
     no_longer_wanted: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     _heard: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     _settled: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-    _secrets: Masker = attrs.field(factory=Masker, init=False)
-    _sink_failed: bool = attrs.field(default=False, init=False)
+    _said: TaskLog = attrs.field(init=False)
+    _working: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
+    _own_limit: float | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._said = TaskLog(task=self.task, ports=self.ports, limits=self.limits)
 
     async def run(self, process: TaskProcess, greeting: m.Message) -> None:
         """Serve a process until it, all of its kin and all of its output have come to an end."""
         async with anyio.create_task_group() as readers:
             for name, stream in process.output:
-                readers.start_soon(self._drain_output, name, stream)
+                readers.start_soon(self._said.drain_output, name, stream)
             async with anyio.create_task_group() as killer:
                 killer.start_soon(self._kill_at_once, process)
                 if await self._connect(process):
                     if process.logs is not None:
-                        readers.start_soon(self._drain_logs, process.logs)
+                        readers.start_soon(self._said.drain_records, process.logs)
                     await self._converse(process, greeting)
                 await process.end(self.limits.grace)
                 killer.cancel_scope.cancel()
@@ -156,14 +149,24 @@ class Supervision:
             await process.end(self.limits.grace)
 
     async def _enforce_execution(self, process: TaskProcess) -> None:
-        with anyio.move_on_after(self.limits.execution):
+        self._working.deadline = latest = anyio.current_time() + self.limits.execution
+        with self._working:
             await self._settled.wait()
         if self._settled.is_set():
             await self._await_exit()
         else:
             self._has_begun()
             self.evidence.exceeded = f"was ended after {self.limits.execution:g} seconds, the limit for its execution"
+            if self._own_limit is not None and self._working.deadline < latest:
+                limit = f"{self._own_limit:g} seconds"
+                self.evidence.exceeded = f"did not stop when its execution_timeout of {limit} had passed, and was ended"
         await process.end(self.limits.grace)
+
+    def _limit_execution(self, seconds: float) -> None:
+        """Take the limit that a task announces; it stops itself then, unless it hangs where no Python code runs."""
+        self._own_limit = seconds
+        own = anyio.current_time() + seconds + self.limits.grace
+        self._working.deadline = min(self._working.deadline, own)
 
     async def _await_exit(self) -> None:
         """Give a process that has nothing more to say the time to leave by itself; returns if it does not."""
@@ -190,7 +193,7 @@ class Supervision:
             async with send:
                 async for event in channel.events():
                     if isinstance(event, LogRecord):
-                        self._write(from_fields(event.record))
+                        self._said.write(from_fields(event.record))
                     elif isinstance(event, Request | InvalidRequest):
                         self._has_begun()
                         self._heard.set()
@@ -222,10 +225,12 @@ class Supervision:
     async def _answer(self, channel: ServingChannel, request: Request) -> None:
         message = request.message
         if isinstance(message, m.MaskSecret):
-            self._secrets.add(message.value, message.name)
+            self._said.secrets.add(message.value, message.name)
+        if isinstance(message, m.SetExecutionTimeout):
+            self._limit_execution(message.timeout_seconds)
         answer = await handlers.answer(self.ports, self.task, message, patience=self.limits.request)
         if answer.message is not None:
-            self._secrets.learn(answer.message)
+            self._said.secrets.learn(answer.message)
         if _is_report(message):
             self.evidence.report = message
             self.evidence.phase = outcome.REPORTED
@@ -243,59 +248,10 @@ class Supervision:
             refusal = handlers.failure(f"the reply cannot be sent: {error}", status=500)
             channel.reply(request_id, error=refusal.error)
 
-    # ── logs ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _drain_output(self, logger: str, stream: DescriptorReader) -> None:
-        async for line in _lines(stream, self.limits.line):
-            record = _record_in(line) or make_record(line.text, OUTPUT_LEVELS[logger], logger, self.ports.clock.now())
-            self._write(record)
-
-    async def _drain_logs(self, stream: DescriptorReader) -> None:
-        async for line in _lines(stream, self.limits.record):
-            if line.was_cut:
-                self._write(make_record(line.text, "warning", CUT_LOGGER, self.ports.clock.now()))
-            elif line.data:
-                self._write(decode_line(line.data))
-
-    def _write(self, record: dict[str, object]) -> None:
-        record.setdefault("timestamp", self.ports.clock.now())
-        try:
-            self.ports.logs.write(self.task, self._secrets.record(record))
-        except Exception:
-            # The task must not fail because its log cannot be kept; say so once, not for each record.
-            if not self._sink_failed:
-                self._sink_failed = True
-                _log.exception("log records are being lost", **attrs.asdict(self.task))
-
-
-def _record_in(line: Line) -> dict[str, object] | None:
-    """The record that a runtime has printed, or None if the line is something else.
-
-    A runtime whose channel is lost falls back to stderr, and so does a forked copy of one, to which the channel is closed.
-    """
-    if line.was_cut or not line.data.startswith(RECORD_START):
-        return None
-    record = decode_line(line.data)
-    return record if record.keys() >= RECORD_FIELDS and "problem" not in record else None
-
 
 def _is_report(message: m.Message) -> bool:
     name = type(message).__name__
-    return name in m.TERMINAL or name == m.PARSE_RESULT
-
-
-async def _lines(stream: DescriptorReader, limit: int) -> AsyncIterator[Line]:
-    """Yield the lines of a stream until it ends."""
-    splitter = LineSplitter(limit)
-    while True:
-        try:
-            chunk = await stream.receive()
-        except (anyio.EndOfStream, anyio.BrokenResourceError):
-            break
-        for line in splitter.feed(chunk):
-            yield line
-    for line in splitter.flush():
-        yield line
+    return name in m.TERMINAL or name in m.TRIGGER_REPORTS or name == m.PARSE_RESULT
 
 
 async def _cancel_after(scope: anyio.CancelScope, wait: Callable[[], Awaitable[object]]) -> None:
