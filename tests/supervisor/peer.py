@@ -139,6 +139,48 @@ def reschedule() -> None:
 
 
 @scenario
+def fail_with_reason() -> None:
+    wire = Wire()
+    wire.greeting()
+    wire.ask(m.TaskState(state="failed", end_date=NOW, retry_reason="the moon is gone"))
+
+
+@scenario
+def fire(*asked: str) -> None:
+    """A trigger that tells what it was given, and the values of the variables that are named."""
+    wire = Wire()
+    request = wire.greeting()
+    values = [wire.ask(m.GetVariable(key=key)).message.value for key in asked]
+    wire.log(f"watching for {request.ti.task_id}")
+    wire.ask(m.TriggerFired(payload=[request.classpath, request.trigger_kwargs, values]))
+
+
+@scenario
+def fire_never() -> None:
+    """A trigger that waits, and cleans up when it is told to stop."""
+    wire = Wire()
+    wire.greeting()
+
+    def leave(*_: object) -> None:
+        wire.log("cleaned up")
+        wire.ask(m.TriggerFailed(error="terminated", traceback=[]))
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    wire.log("waiting")
+    sleep()
+
+
+@scenario
+def announce_a_limit(seconds: str) -> None:
+    """Say how long it will take at most, and hang."""
+    wire = Wire()
+    wire.greeting()
+    assert wire.ask(m.SetExecutionTimeout(timeout_seconds=float(seconds))).error is None
+    sleep()
+
+
+@scenario
 def environment() -> None:
     """Push the environment and the descriptors as an XCom."""
     wire = Wire()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from outboard.errors import InvalidMessageError, LoadError, UsageError
 from outboard.protocol import messages as m
 from outboard.protocol.messages import SCHEMA_DATES
-from outboard.supervisor.coordinator import parse_dags, run_task
+from outboard.supervisor.coordinator import parse_dags, run_task, run_trigger
 from outboard.supervisor.local_store import LocalStore
 from outboard.supervisor.outcome import Outcome
 from tests.supervisor.conftest import QUICK, Records, World, is_alive, is_there, peer, startup
@@ -45,6 +45,11 @@ async def test_a_reported_success_is_a_success(world: World, transport: Any) -> 
 async def test_a_reported_state_is_the_state(world: World, state: str) -> None:
     outcome = await world.run("report", state)
     assert (outcome.state, outcome.reason) == (state, f"reported {state}")
+
+
+async def test_the_reason_of_a_failure_is_told(world: World) -> None:
+    outcome = await world.run("fail_with_reason", should_retry=True)
+    assert (outcome.state, outcome.reason) == ("failed", "reported failed: the moon is gone")
 
 
 async def test_a_retry_is_granted_where_one_was_offered(world: World) -> None:
@@ -518,3 +523,67 @@ async def test_a_file_that_never_says_what_its_dags_are_is_given_up(monkeypatch:
 
 def test_the_peers_run_on_this_interpreter() -> None:
     assert peer("succeed")[0] == sys.executable
+
+
+# ── triggers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def trigger(**fields: Any) -> m.RunTrigger:
+    given = {"ti": startup().ti, "classpath": "author.Tide", "trigger_kwargs": {"level": 3}, **fields}
+    return m.RunTrigger(**given)
+
+
+async def test_a_trigger_is_served_and_its_event_returned() -> None:
+    store, logs = LocalStore(variables={"harbour": "north"}), Records()
+    report = await run_trigger(peer("fire", "harbour"), trigger(), ports=store.ports(logs), limits=QUICK)
+    assert report == m.TriggerFired(payload=["author.Tide", {"level": 3}, ["north"]])
+    assert logs.texts("peer") == ["watching for t"]
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (peer("exit_silently", 3), "exited with 3 without reporting"),
+        (peer("die", signal.SIGKILL), "killed by signal 9 (SIGKILL) without reporting"),
+        (["/nowhere/at/all"], "cannot be started: No such file or directory (/nowhere/at/all)"),
+    ],
+)
+async def test_a_trigger_that_ends_without_an_event_has_failed(command: list[str], why: str) -> None:
+    report = await run_trigger(command, trigger(), ports=LocalStore().ports(), limits=QUICK)
+    assert isinstance(report, m.TriggerFailed)
+    assert report.error.startswith("the process of the trigger 'author.Tide' did not say what came of it: ")
+    assert why.split(" without")[0] in report.error
+    assert not report.is_missing
+
+
+async def test_a_trigger_that_is_not_wanted_any_more_may_clean_up() -> None:
+    started = anyio.Event()
+    logs = Records(on_record=lambda record: started.set())
+    with anyio.fail_after(50):
+        async with anyio.create_task_group() as tasks:
+            ports = LocalStore().ports(logs)
+            tasks.start_soon(lambda: run_trigger(peer("fire_never"), trigger(), ports=ports, limits=QUICK))
+            await started.wait()
+            tasks.cancel_scope.cancel()
+    assert logs.texts("peer") == ["waiting", "cleaned up"]
+
+
+async def test_a_trigger_that_is_none_is_the_callers_mistake() -> None:
+    with pytest.raises(InvalidMessageError, match="classpath"):
+        await run_trigger(peer("fire"), trigger(classpath=7), ports=LocalStore().ports())
+
+
+# ── the limit that a task announces ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_task_that_outlives_its_own_limit_is_ended(world: World) -> None:
+    limits = attrs.evolve(QUICK, grace=0.5)
+    outcome = await world.run("announce_a_limit", "0.25", limits=limits, should_retry=True)
+    assert outcome.state == "up_for_retry"
+    assert outcome.reason == "did not stop when its execution_timeout of 0.25 seconds had passed, and was ended"
+
+
+async def test_a_limit_of_its_own_does_not_outlast_that_of_the_supervisor(world: World) -> None:
+    limits = attrs.evolve(QUICK, execution=1.0)
+    outcome = await world.run("announce_a_limit", "3600", limits=limits)
+    assert outcome.reason == "was ended after 1 seconds, the limit for its execution"

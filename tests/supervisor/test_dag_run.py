@@ -16,14 +16,18 @@ from hypothesis import strategies as st
 
 from outboard.errors import UsageError
 from outboard.protocol import messages as m
+from outboard.protocol import serde
 from outboard.protocol.codec import encode_body
 from outboard.protocol.serialized_dag import SerializedDag, read
+from outboard.sdk.triggers import DateTimeTrigger
 from outboard.supervisor.coordinator import run_task
 from outboard.supervisor.dag_run import run_dag
 from outboard.supervisor.local_store import LocalStore
 from outboard.supervisor.outcome import Outcome
 from outboard.supervisor.ports import XComKey
 from outboard.supervisor.run_report import DagRunReport, Progress, RunRequest
+from outboard.supervisor.triggers import Triggers
+from outboard.supervisor.virtual_clock import VirtualClock
 from tests.supervisor.conftest import QUICK, Records, peer
 
 pytestmark = pytest.mark.anyio
@@ -315,6 +319,244 @@ async def test_a_task_that_waits_without_having_said_for_what_has_failed(state: 
     assert report.tasks[0].reason == f"said {state}, without saying what it waits for"
 
 
+async def test_a_task_that_was_put_off_is_told_since_when() -> None:
+    def later(seconds: float) -> Outcome:
+        date = START + timedelta(seconds=seconds)
+        return ended("up_for_reschedule", terminal=m.RescheduleTask(reschedule_date=date, end_date=START))
+
+    script = Script({"a": [later(60), later(90), "up_for_retry", later(200), "success"]})
+    await script.run(make_dag(a={"retries": 1, "retry_delay": 10.0}))
+    told = [
+        (g.ti.try_number, g.ti_context.task_reschedule_count, g.ti_context.first_task_reschedule_start_date)
+        for g in script.greetings
+    ]
+    third = START + timedelta(seconds=100)
+    assert told == [(1, 0, None), (1, 1, START), (1, 2, START), (2, 0, None), (2, 1, third)]
+    ids = [greeting.ti.id for greeting in script.greetings]
+    assert len({*ids[:3]}) == len({*ids[3:]}) == 1
+    assert ids[0] != ids[3]
+
+
+# ── deferred, and awaiting input ────────────────────────────────────────────────────────────────────────────────
+
+
+def until(moment: datetime, **fields: Any) -> Outcome:
+    """Deferred until a moment."""
+    classpath, kwargs = DateTimeTrigger(moment).serialize()
+    report = m.DeferTask(
+        classpath=classpath,
+        trigger_kwargs=serde.serialize(kwargs),
+        next_method="go_on",
+        next_kwargs={"rows": 3},
+        **fields,
+    )
+    return ended("deferred", terminal=report)
+
+
+HOUR = timedelta(hours=1)
+
+
+async def test_a_deferred_task_is_resumed_in_the_same_try_with_the_event() -> None:
+    script = Script({"a": [until(START + HOUR), "success"]})
+    report = await script.run(make_dag(a={"retries": 1}))
+    first, second = script.greetings
+    assert (first.ti_context.next_method, first.ti_context.next_kwargs) == (None, None)
+    assert (second.ti_context.next_method, second.ti.try_number, second.ti.id) == ("go_on", 1, first.ti.id)
+    assert second.ti_context.next_kwargs == {"rows": 3, "event": serde.serialize(START + HOUR)}
+    assert second.ti_context.start_date == START
+    assert (script.clock.waits, report.state) == ([3600.0], "success")
+
+
+async def test_what_a_task_left_before_it_deferred_itself_stays_its_own() -> None:
+    script = Script()
+
+    async def push(startup: m.StartupDetails) -> Outcome:
+        await script.store.xcoms.set(XComKey(dag_id="d", run_id="r", task_id="a", key="half"), -1, 1)
+        return until(START)
+
+    script.states = {"a": [push, "up_for_retry", "success"]}
+    await script.run(make_dag(a={"retries": 1}))
+    assert [g.ti_context.xcom_keys_to_clear for g in script.greetings] == [[], [], ["half"]]
+    assert [g.ti_context.next_method for g in script.greetings] == [None, "go_on", None]
+
+
+async def test_a_task_that_defers_itself_too_long_is_resumed_to_fail() -> None:
+    script = Script({"a": [until(START + HOUR, trigger_timeout=timedelta(minutes=1)), "failed"]})
+    await script.run(make_dag(a={}))
+    told = script.greetings[1].ti_context
+    assert (told.next_method, told.next_kwargs) == ("__fail__", {"error": "Trigger timeout"})
+
+
+async def test_a_task_that_is_put_off_after_it_was_resumed_begins_anew() -> None:
+    put_off = ended("up_for_reschedule", terminal=m.RescheduleTask(reschedule_date=START, end_date=START))
+    script = Script({"a": [until(START), put_off, "success"]})
+    await script.run(make_dag(a={}))
+    assert [g.ti_context.next_method for g in script.greetings] == [None, "go_on", None]
+
+
+async def test_a_deferred_task_leaves_its_slot_to_others() -> None:
+    class Slow(Time):
+        async def sleep(self, seconds: float) -> None:
+            with anyio.fail_after(10):
+                await other_ran.wait()
+
+    other_ran = anyio.Event()
+
+    async def other(startup: m.StartupDetails) -> str:
+        other_ran.set()
+        return "success"
+
+    script = Script({"a": [until(START + HOUR), "success"], "b": other}, clock=Slow())
+    assert (await script.run(make_dag(a={}, b={}), parallelism=1)).state == "success"
+
+
+def firing(report: Any) -> Any:
+    async def run_trigger(request: m.RunTrigger) -> Any:
+        return report
+
+    return run_trigger
+
+
+async def with_trigger(script: Script, report: Any, **fields: Any) -> DagRunReport:
+    clock = VirtualClock(script.clock, leaps=True)
+    triggers = Triggers(clock=clock, run_trigger=firing(report))
+    with anyio.fail_after(10):
+        return await run_dag(
+            make_dag(a=fields),
+            script.execute,
+            request=REQUEST,
+            store=script.store,
+            clock=clock,
+            triggers=triggers,
+            on_progress=script.progress.append,
+        )
+
+
+DEFERRED = ended("deferred", terminal=m.DeferTask(classpath="author.Tide", trigger_kwargs={}, next_method="go_on"))
+
+
+async def test_a_trigger_may_end_a_task_and_leave_xcoms() -> None:
+    script = Script({"a": [DEFERRED]})
+    fired = m.TriggerFired(payload="skipped", task_instance_state="skipped", xcoms={"why": "low"})
+    report = await with_trigger(script, fired)
+    assert (states(report), report.xcoms) == ({"a": "skipped"}, {"a": {"why": "low"}})
+    assert len(script.greetings) == 1
+
+
+async def test_a_trigger_that_ends_a_task_as_failed_leaves_it_its_retries() -> None:
+    script = Script({"a": [DEFERRED, "success"]})
+    fired = m.TriggerFired(payload="failed", task_instance_state="failed", xcoms={"why": "low"})
+    report = await with_trigger(script, fired, retries=1)
+    assert (states(report), report.xcoms) == ({"a": "success"}, {})
+    assert [greeting.ti.try_number for greeting in script.greetings] == [1, 2]
+    assert [p.state for p in script.progress if p.state != "queued"] == [
+        "running", "deferred", "up_for_retry", "running", "success",
+    ]  # fmt: skip
+
+
+async def test_a_task_that_waits_can_be_skipped_by_another_and_waits_no_longer() -> None:
+    script, deferred, cancelled = Script(), anyio.Event(), []
+
+    async def run_trigger(request: m.RunTrigger) -> Any:
+        deferred.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.append(request.ti.task_id)
+
+    async def branch(startup: m.StartupDetails) -> str:
+        await deferred.wait()
+        await script.store.task_instances.skip_downstream(await _key_of(startup), [("a", -1)])
+        return "success"
+
+    script.states = {"a": [DEFERRED], "branch": branch}
+    clock = VirtualClock(script.clock)
+    with anyio.fail_after(10):
+        report = await run_dag(
+            make_dag(a={}, b={"after": ["a"]}, branch={}),
+            script.execute,
+            request=REQUEST,
+            store=script.store,
+            clock=clock,
+            triggers=Triggers(clock=clock, run_trigger=run_trigger),
+        )
+    assert states(report) == {"a": "skipped", "b": "skipped", "branch": "success"}
+    assert cancelled == ["a"]
+
+
+ASKS = ended("awaiting_input", terminal=m.AwaitInputTask(next_method="go_on", timeout=HOUR))
+
+
+async def test_a_task_that_asks_is_resumed_with_the_answer() -> None:
+    script = Script()
+
+    async def asks(startup: m.StartupDetails) -> Outcome:
+        payload = m.CreateHITLDetailPayload(ti_id=startup.ti.id, options=["yes", "no"], subject="Go?", defaults=["no"])
+        await script.store.human_inputs.ask(await _key_of(startup), payload)
+        return ASKS
+
+    script.states = {"a": [asks, "success"]}
+    await script.run(make_dag(a={}))
+    told = script.greetings[1].ti_context
+    event = serde.deserialize(told.next_kwargs)["event"]
+    assert (told.next_method, event["chosen_options"], event["timedout"]) == ("go_on", ["no"], True)
+    assert event["responded_at"] == START + HOUR
+    waited = [p for p in script.progress if p.state == "awaiting_input"]
+    assert [(p.reason, p.try_number) for p in waited] == [("Go?", 1)]
+
+
+# ── on a clock that leaps ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_every_wait_takes_no_time_while_the_clock_that_tasks_are_told_goes_on() -> None:
+    class Still(Time):
+        async def sleep(self, seconds: float) -> None:
+            raise AssertionError("somebody really waits")
+
+    put_off = ended(
+        "up_for_reschedule",
+        terminal=m.RescheduleTask(reschedule_date=START + 4 * HOUR, end_date=START),
+    )
+    script = Script({"a": ["up_for_retry", until(START + 2 * HOUR), put_off, ASKS, "success"]}, clock=Still())
+    clock = VirtualClock(script.clock, leaps=True)
+    with anyio.fail_after(10):
+        report = await run_dag(
+            make_dag(a={"retries": 1, "retry_delay": 3600.0}),
+            script.execute,
+            request=REQUEST,
+            store=script.store,
+            clock=clock,
+        )
+    assert [(greeting.start_date - START) / HOUR for greeting in script.greetings] == [0, 1, 2, 4, 5]
+    assert (report.state, report.duration) == ("success", 5 * 3600.0)
+
+
+async def test_a_sensor_that_is_put_off_does_not_overtake_the_task_that_it_waits_for() -> None:
+    script = Script()
+    clock = VirtualClock(script.clock, leaps=True)
+    looks = []
+
+    async def works(startup: m.StartupDetails) -> str:
+        for _ in range(100):
+            await anyio.lowlevel.checkpoint()
+        looks.append("made")
+        return "success"
+
+    async def looks_for_it(startup: m.StartupDetails) -> Any:
+        looks.append("looked")
+        later = clock.now() + timedelta(minutes=5)
+        return (
+            "success"
+            if "made" in looks
+            else ended("up_for_reschedule", terminal=m.RescheduleTask(reschedule_date=later, end_date=START))
+        )
+
+    script.states = {"sensor": looks_for_it, "works": works}
+    with anyio.fail_after(10):
+        await run_dag(make_dag(sensor={}, works={}), script.execute, request=REQUEST, store=script.store, clock=clock)
+    assert looks == ["looked", "made", "looked"]
+
+
 # ── the greeting, the report, progress ──────────────────────────────────────────────────────────────────────────
 
 
@@ -350,8 +592,10 @@ async def test_the_report_holds_tries_durations_and_xcoms() -> None:
 
 async def test_progress_tells_every_state() -> None:
     script = Script({"a": ["up_for_retry", "failed"]})
-    await script.run(make_dag(a={"retries": 1, "retry_delay": 9.0}, b={"after": ["a"]}))
-    assert [(p.task_id, p.state, p.try_number, p.delay) for p in script.progress] == [
+    report = await script.run(make_dag(a={"retries": 1, "retry_delay": 9.0}, b={"after": ["a"]}))
+    told = [(p.task_id, p.state, p.try_number, p.delay) for p in script.progress]
+    assert [(c.state, c.try_number) for task in report.tasks for c in task.changes] == [told_[1:3] for told_ in told]
+    assert told == [
         ("a", "queued", 1, None),
         ("a", "running", 1, None),
         ("a", "up_for_retry", 1, 9.0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -20,6 +20,7 @@ from outboard.supervisor.ports import Ports, TaskKey, XComKey
 pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+UUID = "00000000-0000-0000-0000-000000000007"
 TASK = TaskKey(dag_id="d", run_id="r", task_id="t")
 WHERE = {"dag_id": "d", "run_id": "r", "task_id": "t"}
 
@@ -146,6 +147,76 @@ async def test_an_invalid_request_is_an_error_that_names_the_field_and_the_rule(
         "request": "GetXCom",
         "rule": "an integer is wanted",
     }
+
+
+# ── questions, and dates ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def question(subject: str = "Go?") -> m.CreateHITLDetailPayload:
+    return m.CreateHITLDetailPayload(
+        ti_id=UUID,
+        options=["yes", "no"],
+        subject=subject,
+        defaults=["no"],
+        params={"note": 7},
+        assigned_users=[m.HITLUser(id="ada", name="Ada")],
+    )
+
+
+async def test_a_question_is_kept_and_told_back() -> None:
+    store = LocalStore()
+    told = (await ask(question(), store)).message
+    assert told == m.HITLDetailRequestResult(
+        ti_id=UUID,
+        options=["yes", "no"],
+        subject="Go?",
+        defaults=["no"],
+        params={"note": 7},
+        assigned_users=[m.HITLUser(id="ada", name="Ada")],
+    )
+    assert store.question(UUID) == told
+    assert store.question("another") is None
+
+
+async def test_what_a_try_has_asked_once_it_asks() -> None:
+    store = LocalStore()
+    await ask(question("first"), store)
+    told = (await ask(question("second"), store)).message
+    assert isinstance(told, m.HITLDetailRequestResult)
+    assert told.subject == "first"
+
+
+async def test_the_first_reschedule_is_told_and_none_where_there_is_none() -> None:
+    store, request = LocalStore(), m.GetTaskRescheduleStartDate(ti_id=UUID)
+    assert (await ask(request, store)).message == m.TaskRescheduleStartDate(start_date=None)
+    for at in (NOW, NOW + timedelta(hours=1)):
+        store.add_reschedule(UUID, at)
+    assert (await ask(request, store)).message == m.TaskRescheduleStartDate(start_date=NOW)
+    assert store.reschedules(UUID) == (NOW, NOW + timedelta(hours=1))
+
+
+# ── Dags and their runs ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (m.GetDag(dag_id="x"), "GetDag: there is no Dag 'x' here"),
+        (m.TriggerDagRun(dag_id="x", run_id="r"), "TriggerDagRun: there is no Dag 'x' here"),
+        (m.GetDagRun(dag_id="x", run_id="r"), "GetDagRun: there is no run 'r' of a Dag 'x' here"),
+        (m.GetDagRunState(dag_id="x", run_id="r"), "GetDagRunState: there is no run 'r' of a Dag 'x' here"),
+    ],
+)
+async def test_a_dag_or_run_that_is_not_there_is_named(request_: m.Message, why: str) -> None:
+    detail = refusal(await ask(request_))
+    assert (detail["status_code"], detail["message"]) == (404, why)
+
+
+async def test_runs_that_are_not_there_count_as_none() -> None:
+    assert (await ask(m.GetDRCount(dag_id="x"))).message == m.DRCount(count=0)
+
+
+# ── what is not served ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", sorted(MESSAGES - SERVED.keys()))
