@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from outboard.cli.display import LiveDisplay, PlainDisplay, display_on, record_lines
+from outboard.cli.display import LiveDisplay, PlainDisplay, display_on
 from outboard.cli.output import Output
+from outboard.cli.record_text import record_lines
 from outboard.supervisor.ports import TaskKey
 from outboard.supervisor.run_report import Progress
 

@@ -49,14 +49,34 @@ def run(
         Sequence[str],
         Parameter(negative="", show_default=False, help="A connection: ID=URI or ID=JSON. May be repeated."),
     ] = (),
+    trigger_event: Annotated[
+        Sequence[str],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="The event of a trigger that cannot run here: JSON, or TASK_ID=JSON. May be repeated.",
+        ),
+    ] = (),
+    answer: Annotated[
+        Sequence[str],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="The answer to a task that asks a person: TASK_ID=OPTION or TASK_ID=JSON. May be repeated.",
+        ),
+    ] = (),
+    as_user: Annotated[str | None, Parameter(help="Who answers: ID or ID=NAME.")] = None,
+    fast_forward: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Leap over the times in which every task only waits.")
+    ] = False,
     json: Annotated[
         bool, Parameter(negative="", show_default=False, help="Print one JSON document to stdout, all else to stderr.")
     ] = False,
     verbose: Verbose = False,
 ) -> int:
     """Run a Dag, or one task of it, on this machine: each task in a process and an environment of its own."""
-    from outboard.cli.run import Request
     from outboard.cli.run import run as run_file
+    from outboard.cli.run_request import Request
 
     return run_file(
         Request(
@@ -66,6 +86,10 @@ def run(
             conf=conf,
             variables=tuple(var),
             connections=tuple(conn),
+            trigger_events=tuple(trigger_event),
+            answers=tuple(answer),
+            as_user=as_user,
+            fast_forward=fast_forward,
             as_json=json,
             verbose=verbose,
         )

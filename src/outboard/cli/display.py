@@ -5,8 +5,8 @@ Knows what people look at. Must not know how tasks are run. Everything goes to s
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outboard.cli.output import Output
+from outboard.cli.record_text import error_line, record_lines
 from outboard.supervisor.ports import LogRecord, TaskKey
 from outboard.supervisor.run_report import Progress
 
@@ -29,23 +30,18 @@ STATE_STYLES = {
     "failed": "red",
     "upstream_failed": "red",
     "up_for_retry": "yellow",
+    "up_for_reschedule": "yellow",
+    "deferred": "blue",
+    "awaiting_input": "bright_magenta",
     "running": "cyan",
     "skipped": "magenta",
     "removed": "magenta",
 }
 
-_LEVEL_STYLES = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bold red"}
-
-# What a task printed is shown as it is; the level of a stream is no judgement.
-_OUTPUT_LOGGERS = frozenset({"task.stdout", "task.stderr", "task.output"})
-
 # What the runtime says of each task is for logs that are kept: which code ran, and what it took.
 _RUNTIME_LOGGER = "outboard"
 
 _REFRESHES_PER_SECOND = 8
-
-# Characters of the line that says why a task failed; the whole text stands in the log above it.
-_MAX_ERROR = 500
 
 
 class Display(AbstractContextManager["Display"], Protocol):
@@ -54,8 +50,8 @@ class Display(AbstractContextManager["Display"], Protocol):
     def note(self, line: str) -> None:
         """Say something about the run as a whole."""
 
-    def expect(self, task_ids: Sequence[str]) -> None:
-        """Name the tasks that there will be."""
+    def expect(self, task_ids: Sequence[str], run: tuple[str, str] = ("", "")) -> None:
+        """Name the tasks that there will be, and the ids of the Dag and the run that they are of."""
 
     def change(self, progress: Progress) -> None:
         """Say that a task is in another state now."""
@@ -63,8 +59,14 @@ class Display(AbstractContextManager["Display"], Protocol):
     def write(self, task: TaskKey, record: LogRecord) -> None:
         """Show one log record of a task."""
 
-    def last_error(self, task_id: str) -> str:
+    def last_error(self, name: str) -> str:
         """The last error that a task logged, in one line; empty if there was none."""
+
+    def name_of(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """What a task is called here: its id, behind its Dag's if it belongs to another run."""
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Show nothing that moves for as long as somebody types."""
 
 
 def display_on(console: Output, source: Path, *, verbose: bool = False) -> Display:
@@ -87,6 +89,7 @@ class PlainDisplay:
         self._verbose = verbose
         self._source = source.absolute()
         self._width = 0
+        self._run = ("", "")
         self._errors: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -101,9 +104,10 @@ class PlainDisplay:
         """Say something about the run as a whole."""
         self._print(Text(line, style="dim"))
 
-    def expect(self, task_ids: Sequence[str]) -> None:
+    def expect(self, task_ids: Sequence[str], run: tuple[str, str] = ("", "")) -> None:
         """Name the tasks, so that what they say lines up."""
         self._width = max(map(len, task_ids), default=0)
+        self._run = run
 
     def change(self, progress: Progress) -> None:
         """Say that a task is in another state now; that it waits for a processor is no news."""
@@ -112,23 +116,31 @@ class PlainDisplay:
         text = Text(progress.state, style=STATE_STYLES.get(progress.state, ""))
         if detail := _detail(progress):
             text.append(f": {detail}", style="default")
-        self._print_behind(progress.task_id, "=", text)
+        self._print_behind(self.name_of(progress.dag_id, progress.run_id, progress.task_id), "=", text)
 
     def write(self, task: TaskKey, record: LogRecord) -> None:
         """Show one log record of a task, line by line."""
         if not self._verbose and record.get("logger") == _RUNTIME_LOGGER and record.get("level") == "info":
             return
-        error = _error_line(record)
-        if error:
-            self._errors[task.task_id] = error
         # While a file is loaded it belongs to no Dag yet, and is known by its path.
-        name = task.task_id if task.dag_id else self._source.name
+        name = self.name_of(task.dag_id, task.run_id, task.task_id) if task.dag_id else self._source.name
+        error = error_line(record)
+        if error:
+            self._errors[name] = error
         for line in record_lines(record, self._source):
             self._print_behind(name, "|", line)
 
-    def last_error(self, task_id: str) -> str:
+    def last_error(self, name: str) -> str:
         """The last error that a task logged, in one line."""
-        return self._errors.get(task_id, "")
+        return self._errors.get(name, "")
+
+    def name_of(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """What a task is called here: its id, behind its Dag's if it belongs to another run."""
+        return task_id if self._run in ((dag_id, run_id), ("", "")) else f"{dag_id}.{task_id}"
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Nothing moves here."""
+        return contextlib.nullcontext()
 
     def _print_behind(self, task_id: str, mark: str, line: Text) -> None:
         self._print(Text.assemble((f"{task_id:{self._width}} {mark} ", "dim"), line))
@@ -157,15 +169,24 @@ class LiveDisplay(PlainDisplay):
     ) -> None:
         self._live.stop()
 
-    def expect(self, task_ids: Sequence[str]) -> None:
+    def expect(self, task_ids: Sequence[str], run: tuple[str, str] = ("", "")) -> None:
         """Show the tasks, none of which has begun."""
-        super().expect(task_ids)
+        super().expect(task_ids, run)
         self._states = dict.fromkeys(task_ids, "")
 
     def change(self, progress: Progress) -> None:
         """Show a task's new state, and say it above too."""
         super().change(progress)
-        self._states[progress.task_id] = progress.state
+        self._states[self.name_of(progress.dag_id, progress.run_id, progress.task_id)] = progress.state
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Take the tasks' states away for as long as somebody types."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
@@ -187,65 +208,14 @@ def _detail(progress: Progress) -> str:
     parts = [f"try {progress.try_number}"] if progress.try_number > 1 else []
     if progress.delay is not None:
         parts.append(f"again in {progress.delay:g} s")
-    # What a process reported of itself says no more than the state.
-    if progress.reason and (progress.outcome is None or progress.outcome.terminal is None):
+    if progress.reason and _says_more(progress):
         parts.append(progress.reason)
     return ", ".join(parts)
 
 
-# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def record_lines(record: LogRecord, source: Path) -> list[Text]:
-    """A record as lines: its text, then an exception's tracebacks, innermost cause first, as Python shows them."""
-    level, logger = str(record.get("level", "info")), str(record.get("logger", ""))
-    style = "" if logger in _OUTPUT_LOGGERS else _LEVEL_STYLES.get(level, "")
-    event = str(record.get("event", ""))
-    if style and level != "debug":
-        event = f"{level}: {event}"
-    lines = [Text(line, style=style) for line in event.splitlines() or [""]]
-    chain = record.get("exception")
-    if isinstance(chain, Sequence) and not isinstance(chain, str):
-        for link in reversed(chain):
-            lines += [Text(line, style="red") for line in _exception_lines(link, source)]
-    return lines
-
-
-def _error_line(record: LogRecord) -> str:
-    """What a record says has gone wrong, in one line; empty if nothing has."""
-    if record.get("level") not in ("error", "critical") or record.get("logger") in _OUTPUT_LOGGERS:
-        return ""
-    chain = record.get("exception")
-    if isinstance(chain, Sequence) and chain and isinstance(chain[0], Mapping):
-        return _one_line(_exception_text(chain[0]))
-    return _one_line(str(record.get("event", "")))
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text[: 2 * _MAX_ERROR].split())
-    return line if len(line) <= _MAX_ERROR else f"{line[:_MAX_ERROR]}…"
-
-
-def _exception_text(link: Mapping[str, object]) -> str:
-    kind, value = str(link.get("exc_type", "")), str(link.get("exc_value", ""))
-    return f"{kind}: {value}" if value else kind
-
-
-def _exception_lines(link: object, source: Path) -> list[str]:
-    if not isinstance(link, Mapping):
-        return [str(link)]
-    lines = []
-    for frame in link.get("frames") or ():
-        lines += _frame_lines(frame, source)
-    return [*lines, *_exception_text(link).splitlines()]
-
-
-def _frame_lines(frame: object, source: Path) -> list[str]:
-    if not isinstance(frame, Mapping):
-        return []
-    file, number = str(frame.get("filename", "?")), frame.get("lineno")
-    lines = [f'  File "{file}", line {number}, in {frame.get("name", "?")}']
-    # The record has no text of the author's; the file is here.
-    path = str(source) if file == source.name else file
-    code = linecache.getline(path, number).strip() if isinstance(number, int) else ""
-    return [*lines, f"    {code}"] if code else lines
+def _says_more(progress: Progress) -> bool:
+    """Whether the reason says more than the state; what a process reported of itself does not."""
+    report = progress.outcome.terminal if progress.outcome else None
+    if report is None or progress.state in ("deferred", "awaiting_input"):
+        return True
+    return bool(getattr(report, "retry_reason", None))

@@ -6,7 +6,7 @@ Knows the shapes of both. Must not know how the run was made.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -15,19 +15,22 @@ from rich.text import Text
 
 from outboard.cli.display import STATE_STYLES
 from outboard.cli.output import plain
-from outboard.supervisor.run_report import DagRunReport
+from outboard.supervisor.run_report import DagRunReport, StateChange
 
 __all__ = ("error_document", "print_table", "run_document")
 
 _XCOM_WIDTH = 60
 
 
-def run_document(report: DagRunReport, errors: Mapping[str, str]) -> dict[str, object]:
+def run_document(
+    report: DagRunReport, errors: Mapping[str, str], triggered: Sequence[dict[str, object]] = ()
+) -> dict[str, object]:
     """The run as a JSON document.
 
     Args:
         report: the run.
         errors: what went wrong in its tasks, by task id.
+        triggered: the documents of the runs that tasks have triggered.
     """
     return {
         "dag_id": report.dag_id,
@@ -45,9 +48,20 @@ def run_document(report: DagRunReport, errors: Mapping[str, str]) -> dict[str, o
                 "tries": task.try_number,
                 "duration": round(task.duration, 3),
                 "xcoms": report.xcoms.get(task.task_id, {}),
+                "states": [_change(change) for change in task.changes],
             }
             for task in report.tasks
         ],
+        "triggered_runs": list(triggered),
+    }
+
+
+def _change(change: StateChange) -> dict[str, object]:
+    return {
+        "state": change.state,
+        "try_number": change.try_number,
+        "at": change.at.isoformat(),
+        "reason": change.reason or None,
     }
 
 

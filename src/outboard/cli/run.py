@@ -8,8 +8,7 @@ from __future__ import annotations
 import functools
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
@@ -20,20 +19,28 @@ from outboard.bundle import contents, environment, inline_metadata, packer, targ
 from outboard.bundle.disk import refusal
 from outboard.bundle.entry import first_line_here
 from outboard.cli import interruption
+from outboard.cli.answering import Person
 from outboard.cli.asking import Contents, LackingError, ask, check_libraries
 from outboard.cli.display import Display, display_on
 from outboard.cli.exit_codes import RUN_FAILED, SUCCESS, exit_code_of
-from outboard.cli.inputs import parse_conf, parse_connections, parse_variables
 from outboard.cli.interruption import Interrupted
 from outboard.cli.output import Output, print_json
 from outboard.cli.params import check_conf
 from outboard.cli.report import error_document, print_table, run_document
+from outboard.cli.run_request import Given, Request, read
 from outboard.errors import BundleError, OutboardError, UsageError
+from outboard.protocol import messages as m
 from outboard.protocol.serialized_dag import SerializedDag, SerializedTask
-from outboard.supervisor.coordinator import run_task
+from outboard.supervisor.coordinator import run_task, run_trigger
 from outboard.supervisor.dag_run import run_dag
+from outboard.supervisor.dag_runs import DagRuns
+from outboard.supervisor.human_input import HumanInput
 from outboard.supervisor.local_store import LocalStore
-from outboard.supervisor.run_report import DagRunReport, RunRequest
+from outboard.supervisor.outcome import Outcome
+from outboard.supervisor.ports import Ports
+from outboard.supervisor.run_report import DagRunReport, RunRequest, TaskReport
+from outboard.supervisor.triggers import GivenEvents, Triggers
+from outboard.supervisor.virtual_clock import VirtualClock
 
 __all__ = ("Request", "run")
 
@@ -43,19 +50,8 @@ _PIPE_WIDTH = 200
 
 _LEVEL_VARIABLE = "AIRFLOW__LOGGING__LOGGING_LEVEL"
 
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """What the command line says, unread: see `outboard.cli.inputs` for the forms."""
-
-    file: Path
-    dag_id: str | None = None
-    task_id: str | None = None
-    conf: str | None = None
-    variables: Sequence[str] = ()
-    connections: Sequence[str] = ()
-    as_json: bool = False
-    verbose: bool = False
+# The run that was asked for, and those that its tasks have triggered.
+_Reports = tuple[DagRunReport, tuple[DagRunReport, ...]]
 
 
 def run(request: Request) -> int:
@@ -71,21 +67,25 @@ def run(request: Request) -> int:
     display = display_on(errors_console, request.file, verbose=request.verbose)
     _log_to(display, verbose=request.verbose)
     try:
-        report = _report(request, display)
+        report, triggered = _reports(request, display, errors_console)
     except OutboardError as error:
         _tell_json(request, str(error).partition("\n")[0], exit_code_of(error))
         raise
     except Interrupted as interrupt:
         _tell_json(request, "interrupted", interrupt.exit_code)
         raise
-    failures = _failures(report, display)
+    failures = [(one, _failures(one, display)) for one in (report, *triggered)]
     if request.as_json:
-        print_json(run_document(report, failures))
+        print_json(run_document(*failures[0], [run_document(*other) for other in failures[1:]]))
     else:
         # A pipe has no width of its own, and nobody wants it folded.
-        print_table(report, Output(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH))
-    for task_id, failure in failures.items():
-        errors_console.print(f"outboard: {task_id} failed: {failure}", markup=False, soft_wrap=True)
+        console = Output(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+        for one, _ in failures:
+            print_table(one, console)
+    for one, failed in failures:
+        for task_id, failure in failed.items():
+            name = display.name_of(one.dag_id, one.run_id, task_id)
+            errors_console.print(f"outboard: {name} failed: {failure}", markup=False, soft_wrap=True)
     return SUCCESS if report.state == "success" else RUN_FAILED
 
 
@@ -94,16 +94,16 @@ def _tell_json(request: Request, problem: str, exit_code: int) -> None:
         print_json(error_document(problem, exit_code))
 
 
-def _report(request: Request, display: Display) -> DagRunReport:
+def _reports(request: Request, display: Display, console: Output) -> _Reports:
     # What can be wrong without any process comes first.
-    conf = parse_conf(request.conf)
-    store = LocalStore(variables=parse_variables(request.variables), connections=parse_connections(request.connections))
+    given = read(request, display, console)
+    store = LocalStore(variables=given.variables, connections=given.connections)
     cache = environment.cache_folder()
     libraries: frozenset[str] = frozenset()
     with display, _scratch_folder(cache) as folder:
         while True:
             bundle, found = _bundle(request.file, cache, Path(folder), display, libraries)
-            run_it = functools.partial(_run_bundle, bundle, found, request, conf or {}, store, display)
+            run_it = functools.partial(_run_bundle, bundle, found, request, given, store, display)
             try:
                 return interruption.run(run_it)
             except LackingError as error:
@@ -151,38 +151,72 @@ def _environment(file: Path, cache: Path, display: Display, libraries: frozenset
     return environment.environment_for(metadata, file.name, cache=cache, tell=display.note, libraries=sorted(libraries))
 
 
+@attrs.frozen(kw_only=True)
+class _Processes:
+    """Starts the bundle: for each try of a task, and for each trigger of the author's."""
+
+    bundle: Path
+    ports: Ports
+    clock: VirtualClock
+    environment: Mapping[str, str]
+    at_once: anyio.Event
+
+    async def run_task(self, startup: m.StartupDetails) -> Outcome:
+        return await run_task(
+            [str(self.bundle), "--stdio"], startup, ports=self.ports, env=self._environment(), at_once=self.at_once
+        )
+
+    async def run_trigger(self, trigger: m.RunTrigger) -> m.TriggerFired | m.TriggerFailed:
+        return await run_trigger(
+            [str(self.bundle), "--stdio"], trigger, ports=self.ports, env=self._environment(), at_once=self.at_once
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {**self.environment, **self.clock.environment()}
+
+
 async def _run_bundle(
     bundle: Path,
     found: target.Target,
     request: Request,
-    conf: Mapping[str, object],
+    given: Given,
     store: LocalStore,
     display: Display,
     at_once: anyio.Event,
-) -> DagRunReport:
-    ports = store.ports(display)
-    declared = await ask(bundle, request.file, ports=ports)
+) -> _Reports:
+    declared = await ask(bundle, request.file, ports=store.ports(display))
     check_libraries(declared, found, request.file)
     dag = _chosen(declared, request)
-    check_conf(declared.serialized.get(dag.dag_id), conf, only_task=request.task_id)
-    display.expect(dag.order if request.task_id is None else (request.task_id,))
-    levels = {_LEVEL_VARIABLE: "debug"} if request.verbose else {}
-    execute = functools.partial(run_task, [str(bundle), "--stdio"], ports=ports, env=levels, at_once=at_once)
-    now = datetime.now(UTC)
-    return await run_dag(
-        dag,
-        execute,
-        request=RunRequest(
-            run_id=f"manual__{now.isoformat()}",
-            logical_date=now,
-            conf=conf,
-            bundle_name=BUNDLE_NAME,
-            file=request.file.name,
-        ),
+    check_conf(declared.serialized.get(dag.dag_id), given.conf, only_task=request.task_id)
+    given.check(declared)
+    clock = VirtualClock(leaps=request.fast_forward)
+    runs = DagRuns(declared.dags, clock, declared.serialized)
+    processes = _Processes(
+        bundle=bundle,
+        ports=attrs.evolve(store.ports(display), dag_runs=runs),
+        clock=clock,
+        environment={_LEVEL_VARIABLE: "debug"} if request.verbose else {},
+        at_once=at_once,
+    )
+    make_run = functools.partial(
+        run_dag,
+        execute=processes.run_task,
         store=store,
-        only_task=request.task_id,
+        clock=clock,
+        triggers=Triggers(clock=clock, run_trigger=processes.run_trigger, events=GivenEvents(*given.events), runs=runs),
+        human_input=HumanInput(clock=clock, respondent=Person(given.user, given.answers, given.terminal)),
         on_progress=display.change,
     )
+    now = clock.now()
+    asked = RunRequest(
+        run_id=f"manual__{now.isoformat()}",
+        logical_date=now,
+        conf=given.conf,
+        bundle_name=BUNDLE_NAME,
+        file=request.file.name,
+    )
+    display.expect(dag.order if request.task_id is None else (request.task_id,), (dag.dag_id, asked.run_id))
+    return await runs.run(dag, asked, make_run, only_task=request.task_id, on_reset=store.forget_run)
 
 
 # ── which Dag ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,9 +252,13 @@ def _chosen(declared: Contents, request: Request) -> SerializedDag:
 
 def _failures(report: DagRunReport, display: Display) -> dict[str, str]:
     """Why tasks failed, by task id, in one line each."""
-    return {
-        task.task_id: display.last_error(task.task_id) or task.reason for task in report.tasks if task.state == "failed"
-    }
+    return {task.task_id: _failure(report, task, display) for task in report.tasks if task.state == "failed"}
+
+
+def _failure(report: DagRunReport, task: TaskReport, display: Display) -> str:
+    if task.tries and task.tries[-1].outcome.state != "failed":
+        return task.reason  # it was not its process that failed it
+    return display.last_error(display.name_of(report.dag_id, report.run_id, task.task_id)) or task.reason
 
 
 def _log_to(display: Display, *, verbose: bool) -> None:
