@@ -281,7 +281,7 @@ async def test_a_run_that_has_ended_otherwise_than_wanted_ends_the_wait() -> Non
         )
 
     first, _ = await World({"calls": calls, "works": "failed"}).run()
-    assert "it waits for success, and 'called' is failed" in first.tasks[0].reason
+    assert "which waits for success, but 'called' is failed" in first.tasks[0].reason
 
 
 # ── what is told about them ─────────────────────────────────────────────────────────────────────────────────────

@@ -242,8 +242,7 @@ async def test_without_a_given_event_the_task_fails_and_says_what_to_do() -> Non
     assert isinstance(found, End)
     assert (found.state, found.may_retry) == ("failed", False)
     assert found.reason == (
-        "deferred to 'http.Poll', which cannot be kept here: the trigger 'http.Poll' cannot be imported; "
-        "or give the event that it would send: --trigger-event 'waits=JSON'"
+        "the trigger 'http.Poll' cannot be imported; or give the event that it would send: --trigger-event 'waits=JSON'"
     )
 
 
@@ -315,7 +314,7 @@ async def test_a_run_that_takes_too_long_times_out() -> None:
 @pytest.mark.parametrize(
     ("world", "run_ids", "why"),
     [
-        (with_runs(one=(1, "failed")), ["one"], "it waits for success, and 'one' is failed"),
+        (with_runs(one=(1, "failed")), ["one"], "which waits for success, but 'one' is failed"),
         (with_runs("there is no run 'one' of a Dag 'other' here"), ["one"], "there is no run 'one'"),
         (with_runs(), [], "it names no Dag run"),
         (World(), ["one"], "no Dag runs are known here"),

@@ -156,13 +156,15 @@ class Triggers:
         )
         obstacle = "no Dag runs are known here" if self.runs is None else self.runs.obstacle(instance, dag_id, run_ids)
         if self.runs is None or obstacle is not None or not run_ids:
-            return self._given(instance, deferral, obstacle or "it names no Dag run")
+            return self._given(instance, deferral, f"{_named(deferral)}, but {obstacle or 'it names no Dag run'}")
         patience = _patience(deferral)
         if not await self.runs.reach(dag_id, run_ids, states, patience):
             if patience is not None:
                 return after_timeout()
             ended = ", ".join(f"{run_id!r} is {self.runs.state_of(dag_id, run_id)}" for run_id in run_ids)
-            return self._given(instance, deferral, f"it waits for {' or '.join(states)}, and {ended}")
+            return self._given(
+                instance, deferral, f"{_named(deferral)}, which waits for {' or '.join(states)}, but {ended}"
+            )
         # As Airflow's trigger tells it: what it was made of, and beside that the state of its first run.
         told = {"poll_interval": 5.0, "run_ids": None, "execution_dates": None, **arguments}
         event = [deferral.classpath, {**told, run_ids[0]: self.runs.state_of(dag_id, run_ids[0])}]
@@ -172,7 +174,7 @@ class Triggers:
 
     async def _run(self, instance: m.TaskInstance, deferral: m.DeferTask, arguments: Mapping[str, Any]) -> Resumption:
         if self.run_trigger is None:
-            return self._given(instance, deferral, "no trigger runs here")
+            return self._given(instance, deferral, f"{_named(deferral)}, but no trigger runs here")
         request = m.RunTrigger(ti=instance, classpath=deferral.classpath, trigger_kwargs=dict(arguments))
         report: m.TriggerFired | m.TriggerFailed | None = None
         # A process takes the time that it takes, which is the clock's time too while it works.
@@ -187,14 +189,16 @@ class Triggers:
         return after_failure(report.traceback or [report.error])
 
     def _given(self, instance: m.TaskInstance, deferral: m.DeferTask, why: str) -> Resumption:
+        """Take the event that was given in place of a trigger that cannot be kept here, for which `why` is a sentence."""
         given = self.events.next_for(instance.task_id)
         if given is not None:
             return with_event(deferral.next_method, deferral.next_kwargs, given[0])
-        return End(
-            state=FAILED,
-            reason=f"deferred to {deferral.classpath!r}, which cannot be kept here: {why}; "
-            f"or give the event that it would send: --trigger-event '{instance.task_id}=JSON'",
-        )
+        instead = f"or give the event that it would send: --trigger-event '{instance.task_id}=JSON'"
+        return End(state=FAILED, reason=f"{why}; {instead}")
+
+
+def _named(deferral: m.DeferTask) -> str:
+    return f"deferred to {deferral.classpath!r}"
 
 
 def _fired(deferral: m.DeferTask, report: m.TriggerFired) -> Resumption:
