@@ -228,6 +228,32 @@ async def test_a_task_waits_for_a_run_by_a_trigger_though_only_one_try_may_be_un
     assert world.greetings[-1].start_date == START + timedelta(hours=1)
 
 
+@pytest.mark.parametrize("state", ["success", "failed"])
+async def test_whoever_waits_for_a_run_hears_of_its_end_before_the_clock_leaps_on(state: str) -> None:
+    async def calls(world: World, startup: m.StartupDetails) -> Outcome:
+        await world.ask(startup, trigger(run_id="quick"))
+        # It waits for two days, which must not pass before the first run is heard of.
+        await world.ask(startup, trigger(run_id="slow", run_after=START + timedelta(days=2)))
+        return waits_for("quick")
+
+    world = World({"calls": [calls, "success"], "works": ["up_for_retry", state, "success"]})
+    _, [quick, slow] = await world.run()
+    [resumed] = [greeting for greeting in world.greetings if greeting.ti_context.next_method]
+    assert resumed.start_date == quick.ended_at == START + timedelta(hours=1)
+    assert slow.started_at == START + timedelta(days=2)
+
+
+async def test_a_run_without_anything_to_do_ends_at_once() -> None:
+    async def calls(world: World, startup: m.StartupDetails) -> Outcome:
+        child = TaskKey(dag_id="child", run_id="called", task_id="x")
+        await world.store.task_instances.skip_downstream(child, [("works", -1)])
+        await world.ask(startup, trigger())
+        return waits_for("called")
+
+    first, [second] = await World({"calls": [calls, "success"]}).run()
+    assert (first.state, second.state, second.duration) == ("success", "success", 0)
+
+
 async def test_a_run_that_takes_too_long_is_not_waited_for_any_longer() -> None:
     async def calls(world: World, startup: m.StartupDetails) -> Outcome:
         await world.ask(startup, trigger())

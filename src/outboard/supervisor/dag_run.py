@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 
 import anyio
 import anyio.abc
@@ -47,6 +48,7 @@ async def run_dag(
     human_input: HumanInput | None = None,
     on_progress: Callable[[Progress], object] = lambda progress: None,
     on_start: Callable[[], object] = lambda: None,
+    on_end: Callable[[], object] = lambda: None,
 ) -> DagRunReport:
     """Run a Dag, or one task of it.
 
@@ -64,7 +66,8 @@ async def run_dag(
         triggers: keeps what deferred tasks wait for; by default times and dates only.
         human_input: gets the answers that tasks await; by default from nobody.
         on_progress: called whenever a task comes into another state; must return at once.
-        on_start: called when the first tasks have been started.
+        on_start: called when the first tasks count as hands of the clock; not at all if there are none.
+        on_end: called when the last one is about to stop counting as one.
 
     Raises:
         UsageError: there is no such task, a task has an unknown trigger rule, or `parallelism` is below one.
@@ -86,7 +89,9 @@ async def run_dag(
             slots=anyio.CapacityLimiter(parallelism),
         )
         runs = {task_id: TaskRun(task=dag.tasks[task_id]) for task_id in wanted}
-        scheduler = _Scheduler(dag=dag, request=request, store=store, course=course, hands=hands, runs=runs)
+        scheduler = _Scheduler(
+            dag=dag, request=request, store=store, course=course, hands=hands, runs=runs, on_end=on_end
+        )
         return await scheduler.run(on_start)
 
 
@@ -120,19 +125,23 @@ class _Scheduler:
     course: Course
     hands: Hands
     runs: dict[str, TaskRun]
+    on_end: Callable[[], object]
+    _ended_at: datetime = attrs.field(init=False)
 
     async def run(self, on_start: Callable[[], object]) -> DagRunReport:
         dag_id, run_id = self.dag.dag_id, self.request.run_id
         self.store.add_run(dag_id, run_id, self.request.logical_date or self.course.started_at)
         async with anyio.create_task_group() as tasks:
+            self._ended_at = self.course.started_at
             self._advance(tasks)
-            on_start()
+            if self.hands.count:
+                on_start()
         return DagRunReport(
             dag_id=dag_id,
             run_id=run_id,
             state=self._run_state(),
             started_at=self.course.started_at,
-            ended_at=self.course.clock.now(),
+            ended_at=self._ended_at,
             tasks=tuple(run.report() for run in self.runs.values()),
             xcoms=self.store.run_xcoms(dag_id, run_id),
         )
@@ -194,4 +203,8 @@ class _Scheduler:
             await self.course.follow(run)
             self._advance(tasks)
         finally:
+            self._ended_at = self.course.clock.now()
+            if self.hands.count == 1:
+                # Told while this is still a hand: a clock must not leap before others know that the run has ended.
+                self.on_end()
             self.hands.end()
