@@ -4,11 +4,10 @@ import io
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from outboard.cli.display import LiveDisplay, PlainDisplay, display_on
 from outboard.cli.output import Output
-from outboard.cli.record_text import record_lines
+from outboard.protocol import messages as m
+from outboard.supervisor.outcome import Outcome
 from outboard.supervisor.ports import TaskKey
 from outboard.supervisor.run_report import Progress
 
@@ -65,29 +64,58 @@ def test_a_state_says_what_its_name_does_not() -> None:
     ]
 
 
+def ended(report: m.Message) -> Outcome:
+    now = datetime.now(UTC)
+    return Outcome(state="x", reason="x", exit_code=0, terminal=report, started_at=now, ended_at=now)
+
+
+def test_a_state_that_a_process_reported_says_more_only_where_there_is_more() -> None:
+    display, text = plain()
+    now = datetime.now(UTC)
+    retry = ended(m.RetryTask(end_date=now, retry_reason="the moon is wrong"))
+    display.change(progress("up_for_retry", delay=3.0, reason="asked for a retry: the moon is wrong", outcome=retry))
+    failed = ended(m.TaskState(state="failed", end_date=now))
+    display.change(progress("failed", reason="reported failed", outcome=failed))
+    defers = ended(m.DeferTask(classpath="author.Tide", next_method="go_on"))
+    display.change(progress("deferred", reason="waits for Tide", outcome=defers))
+    asks = ended(m.AwaitInputTask(next_method="go_on"))
+    display.change(progress("awaiting_input", reason="Go?", outcome=asks))
+    assert text.getvalue().splitlines() == [
+        "extract = up_for_retry: again in 3 s, asked for a retry: the moon is wrong",
+        "extract = failed",
+        "extract = deferred: waits for Tide",
+        "extract = awaiting_input: Go?",
+    ]
+
+
+def test_a_task_of_another_run_stands_behind_its_dag() -> None:
+    display, text = plain()
+    display.expect(["extract"], ("d", "r"))
+    display.change(progress("running", dag_id="d", run_id="r"))
+    display.change(progress("running", dag_id="other", run_id="r"))
+    display.write(TASK, FAILURE)
+    display.write(TaskKey(dag_id="d", run_id="r2", task_id="extract"), {**FAILURE, "exception": [], "event": "lost"})
+    lines = text.getvalue().splitlines()
+    assert lines[:2] == ["extract = running", "other.extract = running"]
+    assert lines[-1] == "d.extract | error: lost"
+    assert (display.last_error("extract"), display.last_error("d.extract")) == ("ValueError: two lines", "lost")
+    assert [display.name_of("d", run_id, "t") for run_id in ("r", "r2")] == ["t", "d.t"]
+
+
+def test_nothing_moves_while_somebody_types() -> None:
+    for terminal in (False, True):
+        display, text = plain(terminal=terminal)
+        with display:
+            with display.asking():
+                before = text.getvalue()
+                display.note("a question")
+            assert "a question" in text.getvalue().removeprefix(before)
+
+
 def test_markup_and_long_lines_of_a_task_come_through_as_they_are() -> None:
     display, text = plain()
     display.write(TASK, {"event": "[red]not markup[/] " + "x" * 200, "level": "info", "logger": "task.stdout"})
     assert text.getvalue() == f"extract | [red]not markup[/] {'x' * 200}\n"
-
-
-def test_an_exception_shows_its_causes_first_with_the_authors_lines() -> None:
-    assert [str(line) for line in record_lines(FAILURE, SOURCE)] == [
-        "error: the task raised an exception",
-        f'  File "{SOURCE.name}", line 1, in f',
-        "    from __future__ import annotations",
-        "KeyError: 'k'",
-        "ValueError: two",
-        "lines",
-    ]
-
-
-@pytest.mark.parametrize(
-    "record",
-    [{}, {"event": None}, {"exception": "text"}, {"exception": [None]}, {"exception": [{"frames": [3, {}]}]}],
-)
-def test_a_record_of_any_form_can_be_shown(record: dict[str, object]) -> None:
-    assert record_lines(record, SOURCE)
 
 
 def test_the_last_error_of_a_task_is_kept_in_one_line() -> None:

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outboard.cli.inputs import parse_conf, parse_connections, parse_variables
+from outboard.cli.inputs import (
+    parse_answers,
+    parse_conf,
+    parse_connections,
+    parse_events,
+    parse_user,
+    parse_variables,
+)
 from outboard.errors import UsageError
 
 
@@ -81,3 +88,46 @@ def test_conf_is_a_json_object_or_nothing() -> None:
         parse_conf("{day: 3}")
     with pytest.raises(UsageError, match="must be a JSON object"):
         parse_conf("[3]")
+
+
+def test_an_event_is_for_all_tasks_or_for_one() -> None:
+    options = ['{"a": "b=c"}', "tide=[1]", "null", "tide=2", '"x=1"']
+    assert parse_events(options) == ({"tide": [[1], 2]}, [{"a": "b=c"}, None, "x=1"])
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("{a: 1}", "--trigger-event {a: 1}: write it as --trigger-event JSON or TASK_ID=JSON"),
+        ("=1", "--trigger-event =1: write it as"),
+        ("tide=high", "--trigger-event tide is not JSON"),
+        ("tide=", "--trigger-event tide is not JSON"),
+        ("[NaN]", "--trigger-event[0]: nan has no form in JSON"),
+    ],
+)
+def test_an_event_that_is_no_json_is_refused(option: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_events([option])
+    assert str(caught.value).startswith(said)
+
+
+def test_an_answer_is_anything_behind_a_task() -> None:
+    assert parse_answers(["ask=Approve", 'form={"params_input": {"a": "b=c"}}', "ask=", "ask=Reject"]) == {
+        "ask": "Reject",
+        "form": '{"params_input": {"a": "b=c"}}',
+    }
+    with pytest.raises(UsageError, match="write it as --answer TASK_ID=OPTION or TASK_ID=JSON"):
+        parse_answers(["Approve"])
+
+
+@pytest.mark.parametrize(
+    ("option", "user"),
+    [(None, ("me", "me")), ("ada", ("ada", "ada")), ("7=Ada Lovelace", ("7", "Ada Lovelace")), ("7=", ("7", "7"))],
+)
+def test_a_user_is_an_id_with_a_name_or_without(option: str | None, user: tuple[str, str]) -> None:
+    assert parse_user(option, "me") == user
+
+
+def test_a_user_without_an_id_is_refused() -> None:
+    with pytest.raises(UsageError, match="--as-user =Ada: write it as --as-user ID or ID=NAME"):
+        parse_user("=Ada", "me")
