@@ -202,7 +202,7 @@ def test_deferred_tasks_go_on_whatever_they_wait_for(outboard: Outboard, author_
     assert "the gauge is broken" in done.err
     assert "tide    | watching the north harbour" in done.err
     assert done.err.count("tide    | cleaned up") == 1
-    assert "hour    = deferred: waits for TimeDeltaTrigger until " in done.err
+    assert "hour    = deferred: waits for DateTimeTrigger until " in done.err
 
 
 def test_a_trigger_that_is_not_here_is_named_with_what_to_do(

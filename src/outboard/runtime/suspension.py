@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 from outboard.protocol import messages as m
 from outboard.protocol import serde
+from outboard.sdk.client import current
 from outboard.sdk.exceptions import AirflowException
 
 TYPE_CHECKING = False
@@ -94,6 +95,10 @@ def next_kwargs(told: TIRunContext) -> dict[str, Any]:
 
 
 def _serialized(trigger: Any) -> tuple[str, dict[str, Any]]:
+    starting_at = getattr(trigger, "starting_at", None)
+    if callable(starting_at):
+        # A delay counts from now, as in Airflow, and not from when a triggerer takes it up, or takes it up again.
+        trigger = starting_at(current().now())
     try:
         classpath, arguments = trigger.serialize()
     except (AttributeError, TypeError, ValueError) as error:
