@@ -64,6 +64,14 @@ def test_the_tutorial_runs_fails_and_runs_again_as_it_says(tmp_path: Path) -> No
     assert "building the environment of prices.py: humanize==4.14.0" in done.stderr
 
 
+def test_the_trigger_of_the_page_on_waiting_fires(tmp_path: Path) -> None:
+    harbour, *_ = blocks(ROOT / "docs" / "how-to" / "waiting-and-humans.md", "python")
+    file = tmp_path / "harbour.py"
+    file.write_text(harbour)
+    done = run(file, tmp_path, "--var", "water=4")
+    assert (done.returncode, '{"level": 3.5}' in done.stdout) == (0, True), done.stderr
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())

@@ -283,6 +283,27 @@ async def test_a_task_polls_until_a_run_has_ended_and_holds_up_no_clock_meanwhil
     assert (first.state, second.duration) == ("success", 3600.0)
 
 
+async def test_tasks_that_poll_hold_up_no_clock_though_others_wait_for_their_slots() -> None:
+    async def calls(world: World, startup: m.StartupDetails) -> str:
+        run_id = startup.ti.task_id
+        await world.ask(startup, trigger(run_id))
+        while True:
+            message = (await world.ask(startup, m.GetDagRunState(dag_id="child", run_id=run_id))).message
+            assert isinstance(message, m.DagRunStateResult)
+            if message.state in ("success", "failed"):
+                return message.state
+            await anyio.lowlevel.checkpoint()
+
+    works = ["up_for_retry", "success"]
+    world = World({"one": calls, "two": calls, "other": "success", "works": [*works, *works]})
+    dag = read(raw_dag("callers", one={}, two={}, other={}))
+    make_run = partial(run_dag, execute=world.execute, store=world.store, clock=world.clock, parallelism=1)
+    with anyio.fail_after(20):
+        first, others = await world.runs.run(dag, REQUEST, make_run)
+    assert (first.state, [run.state for run in others]) == ("success", ["success", "success"])
+    assert first.duration == 2 * 3600.0
+
+
 @pytest.mark.parametrize(
     ("dag_id", "run_id", "why"),
     [

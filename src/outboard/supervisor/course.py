@@ -30,6 +30,7 @@ from outboard.supervisor.outcome import (
 from outboard.supervisor.resumption import End, Resume, Resumption
 from outboard.supervisor.run_report import Progress, RunRequest, Try
 from outboard.supervisor.run_store import RunStore
+from outboard.supervisor.slots import Slots
 from outboard.supervisor.task_run import TaskRun
 from outboard.supervisor.trigger_rules import SKIPPED
 from outboard.supervisor.triggers import Triggers
@@ -72,7 +73,7 @@ class Course:
     triggers: Triggers
     human_input: HumanInput
     on_progress: Callable[[Progress], object]
-    slots: anyio.CapacityLimiter
+    slots: Slots
     _dag_version_id: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)
 
     async def follow(self, run: TaskRun) -> None:

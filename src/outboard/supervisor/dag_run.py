@@ -22,6 +22,7 @@ from outboard.supervisor.outcome import FAILED, SUCCESS
 from outboard.supervisor.ports import Clock
 from outboard.supervisor.run_report import DagRunReport, Progress, RunRequest
 from outboard.supervisor.run_store import RunStore
+from outboard.supervisor.slots import Slots
 from outboard.supervisor.task_run import TaskRun
 from outboard.supervisor.trigger_rules import RULES, RUN, SKIPPED, UPSTREAM_FAILED, WAIT, Upstream, judge
 from outboard.supervisor.triggers import Triggers
@@ -86,7 +87,7 @@ async def run_dag(
             triggers=triggers or Triggers(clock=run_clock),
             human_input=human_input or HumanInput(clock=run_clock),
             on_progress=on_progress,
-            slots=anyio.CapacityLimiter(parallelism),
+            slots=Slots(parallelism, run_clock),
         )
         runs = {task_id: TaskRun(task=dag.tasks[task_id]) for task_id in wanted}
         scheduler = _Scheduler(
