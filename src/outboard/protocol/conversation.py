@@ -175,7 +175,7 @@ class Conversation:
         message = decode_body(frame.body)
         following = states.next_state(self.state, _GREETINGS.get(type(message).__name__, ""))
         if following is None:
-            raise RemoteProtocolError(f"the first message is {', '.join(_GREETINGS)}, not {type(message).__name__}")
+            raise RemoteProtocolError(f"the first message is {' or '.join(_GREETINGS)}, not {type(message).__name__}")
         self.state = following
         return events.Greeting(message)
 
