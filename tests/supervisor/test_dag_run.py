@@ -28,6 +28,7 @@ from outboard.supervisor.ports import XComKey
 from outboard.supervisor.run_report import DagRunReport, Progress, RunRequest
 from outboard.supervisor.triggers import Triggers
 from outboard.supervisor.virtual_clock import VirtualClock
+from tests.strategies import instants
 from tests.supervisor.conftest import QUICK, Records, peer
 
 pytestmark = pytest.mark.anyio
@@ -698,6 +699,51 @@ def implied(rule: str, above: set[str | None]) -> set[str]:
         "all_failed": {"skipped"} if above & {"success", "skipped"} else set(),
         "none_skipped": skip,
     }.get(rule, set())
+
+
+def waits() -> st.SearchStrategy[Any]:
+    """What a task may do before it ends, with dates and delays of every size."""
+    delays = st.none() | st.floats() | st.floats(0, 1e6)
+    return st.one_of(
+        delays.map(lambda delay: ended("up_for_retry", retry_delay=delay)),
+        instants().map(
+            lambda date: ended("up_for_reschedule", terminal=m.RescheduleTask(reschedule_date=date, end_date=START))
+        ),
+        st.builds(lambda moment, limit: until(moment, trigger_timeout=limit), instants(), st.none() | st.timedeltas()),
+        st.timedeltas().map(
+            lambda limit: ended("awaiting_input", terminal=m.AwaitInputTask(next_method="go_on", timeout=limit))
+        ),
+    )
+
+
+@pytest.mark.property
+@given(st.lists(st.lists(waits(), max_size=4), min_size=1, max_size=3), st.integers(1, 2))
+def test_whatever_tasks_wait_for_they_end_and_time_never_goes_back(plans: list[list[Any]], parallelism: int) -> None:
+    script = Script({f"t{number}": [*plan, "success"] for number, plan in enumerate(plans)})
+    dag = make_dag(**{task_id: {"retries": 4} for task_id in script.states})
+    clock = VirtualClock(script.clock, leaps=True)
+
+    async def run() -> DagRunReport:
+        with anyio.fail_after(20):
+            return await run_dag(
+                dag,
+                script.execute,
+                request=REQUEST,
+                store=script.store,
+                clock=clock,
+                parallelism=parallelism,
+                on_progress=script.progress.append,
+            )
+
+    report = anyio.run(run)
+    assert (report.state, set(states(report).values())) == ("success", {"success"})
+    told = [greeting.start_date for greeting in script.greetings]
+    assert told == sorted(told)
+    assert [p.at for p in script.progress] == sorted(p.at for p in script.progress)
+    for number, plan in enumerate(plans):
+        executed = [greeting for greeting in script.greetings if greeting.ti.task_id == f"t{number}"]
+        assert len(executed) == len(plan) + 1
+        assert executed[-1].ti.try_number == 1 + sum(outcome.state == "up_for_retry" for outcome in plan)
 
 
 # ── with real processes ─────────────────────────────────────────────────────────────────────────────────────────

@@ -9,12 +9,16 @@ from typing import Any
 import anyio
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outboard.protocol import messages as m
 from outboard.protocol import serde
+from outboard.protocol.codec import check_json
 from outboard.supervisor.human_input import Answer, HumanInput, InvalidAnswerError, Question, User, check
 from outboard.supervisor.resumption import End, Resume, Resumption
 from outboard.supervisor.virtual_clock import VirtualClock
+from tests.strategies import messages
 
 pytestmark = pytest.mark.anyio
 
@@ -201,3 +205,22 @@ async def test_several_options_may_be_chosen_where_the_task_says_so() -> None:
     both = Answer(chosen_options=["no", "yes"])
     found, _ = await answered(Person(answers={"asks": both}), detail(multiple=True))
     assert event_of(found)["chosen_options"] == ["no", "yes"]
+
+
+@pytest.mark.property
+@given(messages("AwaitInputTask"), messages("HITLDetailRequestResult") | st.none(), st.booleans())
+def test_whatever_a_task_asks_it_goes_on(
+    asked: m.AwaitInputTask, what: m.HITLDetailRequestResult | None, has_answer: bool
+) -> None:
+    async def ask() -> Resumption:
+        clock = VirtualClock(Still(), leaps=True)
+        options = what.options if what else ["yes"]
+        person = Person(answers={"asks": Answer(chosen_options=options)} if has_answer else {})
+        with clock.hands() as hands:
+            hands.begin()
+            return await HumanInput(clock=clock, respondent=person).resumption(INSTANCE, asked, what)
+
+    found = anyio.run(ask)
+    assert isinstance(found, (Resume, End))
+    if isinstance(found, Resume):
+        check_json(found.next_kwargs)

@@ -9,13 +9,17 @@ from typing import Any
 import anyio
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outboard.protocol import messages as m
 from outboard.protocol import serde
+from outboard.protocol.codec import check_json
 from outboard.sdk.triggers import DateTimeTrigger, TimeDeltaTrigger
 from outboard.supervisor.resumption import End, Resume, Resumption
 from outboard.supervisor.triggers import DAG_STATE_TRIGGER, GivenEvents, Triggers
 from outboard.supervisor.virtual_clock import VirtualClock
+from tests.strategies import instants, json_values, messages, zoned_datetimes
 
 pytestmark = pytest.mark.anyio
 
@@ -327,3 +331,35 @@ async def test_a_wait_that_cannot_end_fails_the_task(world: World, run_ids: list
     assert why in found.reason
     world.events = GivenEvents(for_all=[["x", {}]])
     assert event_of(await world.resumption(waits_for_runs(*run_ids))) == ["x", {}]
+
+
+async def test_run_ids_that_are_no_list_fail_the_task_as_a_trigger_would() -> None:
+    found = error_of(await with_runs().resumption(deferral(DAG_STATE_TRIGGER, {"run_ids": "one"})))
+    assert found["traceback"] == [f"{DAG_STATE_TRIGGER}: its run_ids are 'one', not a list"]
+
+
+# ── whatever a peer may send ────────────────────────────────────────────────────────────────────────────────────
+
+TIMES = ("airflow.providers.standard.triggers.temporal.DateTimeTrigger", "author.Tide", DAG_STATE_TRIGGER)
+DELAYS = ("airflow.providers.standard.triggers.temporal.TimeDeltaTrigger",)
+
+
+def nearly_right() -> st.SearchStrategy[dict[str, Any]]:
+    """Arguments of the names that are looked at, with values of the right kind and others."""
+    values = json_values(5) | (instants() | zoned_datetimes() | st.timedeltas()).map(serde.serialize)
+    names = ("moment", "target_time", "delta", "end_from_trigger", "dag_id", "run_ids", "states")
+    return st.dictionaries(st.sampled_from(names), values, max_size=4)
+
+
+@pytest.mark.property
+@given(messages("DeferTask"), st.sampled_from((*TIMES, *DELAYS)), nearly_right() | json_values(5))
+def test_whatever_a_task_defers_itself_to_it_goes_on(asked: m.DeferTask, classpath: str, kwargs: Any) -> None:
+    asked.classpath = classpath
+    if isinstance(kwargs, (dict, str)):
+        asked.trigger_kwargs = kwargs
+    world = World(run_trigger=reporting(m.TriggerFired(payload=None)))
+    found = anyio.run(world.resumption, asked)
+    assert isinstance(found, (Resume, End))
+    assert Triggers(clock=world.clock).describe(asked).startswith("waits for ")
+    if isinstance(found, Resume):
+        check_json(found.next_kwargs)

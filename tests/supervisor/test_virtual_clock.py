@@ -229,6 +229,18 @@ async def test_a_wait_beyond_the_end_of_time_does_not_break_the_clock() -> None:
     assert elapsed(clock) == 0
 
 
+async def test_at_the_end_of_time_the_clock_stands_still() -> None:
+    clock = VirtualClock(leaps=True)
+
+    async def wait() -> None:
+        await clock.sleep((datetime.max.replace(tzinfo=UTC) - clock.now()).total_seconds())
+        await clock.sleep(1e300)
+        await clock.sleep(HOUR)
+
+    await together(clock, wait)
+    assert clock.now() == datetime.max.replace(tzinfo=UTC)
+
+
 @pytest.mark.property
 @given(st.lists(st.lists(st.integers(0, 1000), min_size=1, max_size=4), min_size=1, max_size=5))
 def test_everybody_wakes_exactly_when_he_wanted_to(plans: list[list[int]]) -> None:

@@ -105,13 +105,13 @@ class Triggers:
         try:
             arguments = _arguments(deferral)
             moment = self._moment(deferral.classpath, arguments)
+            if moment is not None:
+                return await self._keep_time(deferral, arguments, moment)
+            if deferral.classpath == DAG_STATE_TRIGGER:
+                return await self._keep_runs(instance, deferral, arguments)
+            return await self._run(instance, deferral, arguments)
         except _UnusableError as error:
             return after_failure([f"{deferral.classpath}: {error}"])
-        if moment is not None:
-            return await self._keep_time(deferral, arguments, moment)
-        if deferral.classpath == DAG_STATE_TRIGGER:
-            return await self._keep_runs(instance, deferral, arguments)
-        return await self._run(instance, deferral, arguments)
 
     # ── times and dates ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,7 +132,10 @@ class Triggers:
             moment = moment.replace(tzinfo=UTC)
         if not isinstance(moment, datetime) or moment.tzinfo is None:
             raise _UnusableError(f"its moment is {given!r}, not a time with a zone")
-        return moment.astimezone(UTC)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError as error:
+            raise _UnusableError(f"its moment {moment} is outside of all calendars") from error
 
     async def _keep_time(self, deferral: m.DeferTask, arguments: Mapping[str, Any], moment: datetime) -> Resumption:
         wait = max(0.0, (moment - self.clock.now()).total_seconds())
@@ -151,9 +154,7 @@ class Triggers:
         self, instance: m.TaskInstance, deferral: m.DeferTask, arguments: Mapping[str, Any]
     ) -> Resumption:
         dag_id = str(arguments.get("dag_id"))
-        run_ids, states = (
-            [str(item) for item in serde.deserialize(arguments.get(name)) or ()] for name in ("run_ids", "states")
-        )
+        run_ids, states = (_texts(name, arguments.get(name)) for name in ("run_ids", "states"))
         obstacle = "no Dag runs are known here" if self.runs is None else self.runs.obstacle(instance, dag_id, run_ids)
         if self.runs is None or obstacle is not None or not run_ids:
             return self._given(instance, deferral, f"{_named(deferral)}, but {obstacle or 'it names no Dag run'}")
@@ -214,6 +215,13 @@ def _fired(deferral: m.DeferTask, report: m.TriggerFired) -> Resumption:
 
 def _patience(deferral: m.DeferTask) -> float | None:
     return None if deferral.trigger_timeout is None else max(0.0, deferral.trigger_timeout.total_seconds())
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    found = serde.deserialize(value) or ()
+    if not isinstance(found, list | tuple):
+        raise _UnusableError(f"its {name} are {found!r}, not a list")
+    return [str(item) for item in found]
 
 
 def _arguments(deferral: m.DeferTask) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import attrs
@@ -20,6 +20,9 @@ __all__ = ("OFFSET_VARIABLE", "Hands", "Signal", "VirtualClock")
 
 # In the environment of each process: how many seconds the run's clock is ahead of the machine's.
 OFFSET_VARIABLE = "OUTBOARD_CLOCK_OFFSET"
+
+# A task may ask to be put off until then, and nothing lies beyond.
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @attrs.define(eq=False)
@@ -66,8 +69,8 @@ class VirtualClock:
         self._waiters: list[_Waiter] = []
 
     def now(self) -> datetime:
-        """Return the current time of the run, aware, in UTC."""
-        return self._clock.now() + self._offset
+        """Return the current time of the run, aware, in UTC; it stands still at the end of the year 9999."""
+        return _later(self._clock.now(), self._offset)
 
     def environment(self) -> dict[str, str]:
         """Return what tells a process how far this clock is ahead; nothing for a clock that does not leap."""
@@ -94,9 +97,9 @@ class VirtualClock:
 
     def _after(self, seconds: float) -> datetime:
         try:
-            return self.now() + timedelta(seconds=seconds)
+            return _later(self.now(), timedelta(seconds=seconds))
         except OverflowError:
-            return datetime.max.replace(tzinfo=self.now().tzinfo)
+            return _LAST
 
     async def _wait(self, waiter: _Waiter) -> None:
         self._waiters.append(waiter)
@@ -157,6 +160,13 @@ class VirtualClock:
     def _count(self, change: int) -> None:
         self._hands += change
         self._leap()
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except OverflowError:
+        return _LAST
 
 
 @attrs.define(eq=False)
