@@ -25,6 +25,18 @@ def test_the_ends_of_time_pass_in_any_zone() -> None:
     assert [unpackb(packb(moment)) for moment in (first, last)] == [first, last]
 
 
+class Moment(datetime):
+    """As pendulum's and freezegun's are."""
+
+
+def test_a_kind_of_datetime_is_the_instant_that_it_is() -> None:
+    zone = timezone(timedelta(hours=2))
+    for moment in (Moment(2026, 3, 29, 1, 30, 0, 123456, zone), Moment(1969, 12, 31, 23, 59, 59, 999999, UTC)):
+        assert unpackb(packb({"at": moment})) == {"at": moment}
+    with pytest.raises(LocalProtocolError, match="Moment"):
+        packb(Moment(2026, 3, 29))
+
+
 def test_a_naive_datetime_is_refused() -> None:
     with pytest.raises(LocalProtocolError):
         packb(datetime(2026, 1, 1))  # noqa: DTZ001  # naive is the point

@@ -12,6 +12,8 @@ from outboard.errors import LocalProtocolError, RemoteProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from outboard.types import Buffer
 
 __all__ = ("packb", "unpackb")
@@ -19,7 +21,18 @@ __all__ = ("packb", "unpackb")
 # Reusing one packer saves building its buffer for each message. In C it holds the GIL for a whole call, so threads may share
 # it; in pure Python it does not, and each call needs a buffer of its own.
 _IS_COMPILED = msgpack.Packer.__module__ != "msgpack.fallback"
-_packer = msgpack.Packer(datetime=True)
+
+
+def _other(value: Any) -> object:
+    """What msgpack does not know: a kind of datetime, such as pendulum's, or that of a clock which a test has stopped."""
+    if not hasattr(value, "utctimetuple") or value.utcoffset() is None:
+        raise TypeError(f"can not serialize {type(value).__name__!r} object")
+    from calendar import timegm
+
+    return msgpack.Timestamp(timegm(value.utctimetuple()), value.microsecond * 1000)
+
+
+_packer = msgpack.Packer(datetime=True, default=_other)
 
 _UNPACK_ERRORS = (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException)
 
@@ -31,7 +44,7 @@ def packb(value: object) -> bytes:
         LocalProtocolError: the value has a part that msgpack cannot carry. `codec.check_json` tells which.
     """
     try:
-        packed: bytes = _packer.pack(value) if _IS_COMPILED else msgpack.packb(value, datetime=True)
+        packed: bytes = _packer.pack(value) if _IS_COMPILED else msgpack.packb(value, datetime=True, default=_other)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"a value cannot be packed: {error}") from error
     return packed
