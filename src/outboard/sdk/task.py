@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from outboard.sdk.dag import DAG
     from outboard.sdk.operator import BaseOperator
     from outboard.sdk.task_arguments import TaskArguments
+    from outboard.sdk.task_variants import SensorDecorator, ShortCircuitDecorator
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -197,11 +198,11 @@ class TaskDecorator:
             """The function returns the ids of the tasks to go on with; the others behind it are skipped."""
 
         @property
-        def short_circuit(self) -> TaskDecorator:
+        def short_circuit(self) -> ShortCircuitDecorator:
             """The function returns whether to go on; if not, what is behind it is skipped."""
 
         @property
-        def sensor(self) -> Callable[..., Any]:
+        def sensor(self) -> SensorDecorator:
             """The function says whether what is waited for has come; until then it is called again and again."""
 
         def run_if(self, condition: Condition, skip_message: str | None = None) -> Callable[[D], D]:
