@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from outboard.runtime.logs import Logs
 
-__all__ = ("install",)
+__all__ = ("RecordHandler", "install")
 
 # What a record has by itself; everything else was given as ``extra``.
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -20,7 +20,7 @@ STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asct
 def install(logs: Logs) -> None:
     """Let the root logger's records come to ``logs``, at the levels that are configured there."""
     root = logging.getLogger()
-    root.addHandler(_Handler(logs))
+    root.addHandler(RecordHandler(logs))
     root.setLevel(_number(logs.default_level))
     for namespace, level in logs.namespace_levels.items():
         logging.getLogger(namespace).setLevel(_number(level))
@@ -31,12 +31,15 @@ def _number(level: str) -> int:
     return number
 
 
-class _Handler(logging.Handler):
+class RecordHandler(logging.Handler):
+    """Makes records for ``logs`` of what it is given."""
+
     def __init__(self, logs: Logs) -> None:
         super().__init__()
         self._logs = logs
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
         extra = {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
         if record.exc_info and record.exc_info[1] is not None:
             extra["exception"] = exception_chain(record.exc_info[1])

@@ -10,12 +10,12 @@ from outboard.runtime.tracebacks import exception_chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
     from typing import Any, NoReturn
 
     from outboard.runtime.logs import Logs
 
-__all__ = ("install",)
+__all__ = ("install", "record_event")
 
 DEFAULT_LOGGER = "task"
 
@@ -44,13 +44,7 @@ def install(logs: Logs) -> None:
     """
 
     def emit(logger: object, method: str, event: MutableMapping[str, Any]) -> NoReturn:
-        fields = dict(event)
-        error = _exception(fields.pop("exc_info", None) or (method == "exception"))
-        if error is not None:
-            fields["exception"] = exception_chain(error)
-        given = fields.pop("logger", None) or fields.pop("logger_name", None)
-        name = given or getattr(logger, "name", None) or DEFAULT_LOGGER
-        logs.emit(fields.pop("level", method), fields.pop("event", ""), str(name), fields)
+        record_event(logs, logger, method, event)
         raise structlog.DropEvent
 
     structlog.configure(
@@ -59,6 +53,24 @@ def install(logs: Logs) -> None:
         logger_factory=lambda *names: _Logger(logs, *names),
         cache_logger_on_first_use=False,
     )
+
+
+def record_event(logs: Logs, logger: object, method: str, event: Mapping[str, Any]) -> None:
+    """Send one event as a record.
+
+    Args:
+        logs: where it goes.
+        logger: what structlog has wrapped; its name, if it has one, is the record's.
+        method: what was called, such as ``warning``.
+        event: the event and its fields, not rendered.
+    """
+    fields = dict(event)
+    error = _exception(fields.pop("exc_info", None) or (method == "exception"))
+    if error is not None:
+        fields["exception"] = exception_chain(error)
+    given = fields.pop("logger", None) or fields.pop("logger_name", None)
+    name = given or getattr(logger, "name", None) or DEFAULT_LOGGER
+    logs.emit(fields.pop("level", method), fields.pop("event", ""), str(name), fields)
 
 
 class _Logger:

@@ -291,16 +291,17 @@ class DagFactory:
     """A function under ``@dag``: calling it declares the Dag.
 
     Attributes:
+        dag_id: the Dag's id.
         called: whether that has happened; a factory that is never called declares nothing.
     """
 
-    __slots__ = ("__dict__", "__wrapped__", "_arguments", "_dag_id", "called")
+    __slots__ = ("__dict__", "__wrapped__", "_arguments", "called", "dag_id")
 
     def __init__(self, function: Callable[..., Any], dag_id: str | None, arguments: Mapping[str, Any]) -> None:
         code = getattr(function, "__code__", None)
         if code is None:
             raise TypeError(f"@dag decorates a function, not {function!r}")
-        self._dag_id = dag_id or function.__name__
+        self.dag_id = dag_id or function.__name__
         self._arguments = dict(arguments)
         self.called = False
         self.__wrapped__ = function
@@ -318,7 +319,7 @@ class DagFactory:
         from outboard.sdk.xcom_arg import XCOM_RETURN_KEY, XComArg
 
         self.called = True
-        with DAG(self._dag_id, **self._arguments) as declared:
+        with DAG(self.dag_id, **self._arguments) as declared:
             result = self.__wrapped__(**self._parameters(declared, args, kwargs))
         if declared.doc_md is None:
             declared.doc_md = self.__doc__
@@ -336,7 +337,7 @@ class DagFactory:
         return parameters_as_params(declared, Signature.of(self.__wrapped__), args, kwargs)
 
     def __repr__(self) -> str:
-        return f"<@dag {self._dag_id}>"
+        return f"<@dag {self.dag_id}>"
 
 
 if TYPE_CHECKING:

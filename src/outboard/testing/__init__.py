@@ -1,10 +1,50 @@
-"""What tests of tasks and of peers use: two ends of the protocol joined in memory.
+"""What tests of tasks and of peers use: `run_task`, and two ends of the protocol joined in memory.
 
-Nothing of outboard imports this package.
+Nothing of outboard imports this package. A name is imported when it is first used, so that pytest, which loads the fixture
+`run_task` from here each time that it starts, need not wait for it.
 """
 
 from __future__ import annotations
 
-from outboard.testing.connection_pair import ConnectionPair
+from typing import TYPE_CHECKING
 
-__all__ = ("ConnectionPair",)
+if TYPE_CHECKING:
+    from outboard.testing.connection_pair import ConnectionPair
+    from outboard.testing.run_facts import RunFacts
+    from outboard.testing.task_result import Deferral, HumanInput, RemoteTaskError, TaskResult, TriggeredRun
+    from outboard.testing.trial import run_task
+
+__all__ = (
+    "ConnectionPair",
+    "Deferral",
+    "HumanInput",
+    "RemoteTaskError",
+    "RunFacts",
+    "TaskResult",
+    "TriggeredRun",
+    "run_task",
+)
+
+_HOMES = {
+    "ConnectionPair": "connection_pair",
+    "Deferral": "task_result",
+    "HumanInput": "task_result",
+    "RemoteTaskError": "task_result",
+    "RunFacts": "run_facts",
+    "TaskResult": "task_result",
+    "TriggeredRun": "task_result",
+    "run_task": "trial",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'outboard.testing' has no attribute {name!r}")
+    value: object = getattr(__import__(f"outboard.testing.{home}", fromlist=(name,)), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
