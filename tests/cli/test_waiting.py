@@ -106,28 +106,20 @@ asks()
 """
 
 CALLS = """
-from datetime import datetime, timedelta, timezone
-from outboard import BaseOperator, PythonSensor, Variable, dag, task
-from outboard.sdk.exceptions import DagRunTriggerException
-
-class Calls(BaseOperator):
-    def __init__(self, *, deferrable=False, wait=True, child="child", **kwargs):
-        super().__init__(**kwargs)
-        self.deferrable, self.wait, self.child = deferrable, wait, child
-    def execute(self, context):
-        raise DagRunTriggerException(
-            trigger_dag_id=self.child, dag_run_id=f"of {self.task_id}", conf={"by": self.task_id}, logical_date=None,
-            reset_dag_run=False, skip_when_already_exists=False, wait_for_completion=self.wait,
-            allowed_states=["success"], failed_states=["failed"], poke_interval=0.05, deferrable=self.deferrable)
-    def execute_complete(self, context, event):
-        return event[1]
+from datetime import timedelta
+from outboard import Param, PythonSensor, TriggerDagRunOperator, Variable, dag, task
 
 @dag
 def calls():
-    Calls(task_id="polls")
-    Calls(task_id="defers", deferrable=True)
-    Calls(task_id="leaves", wait=False)
-    Calls(task_id="unknown", child="nowhere")
+    def call(task_id, child="child", **options):
+        TriggerDagRunOperator(
+            task_id=task_id, trigger_dag_id=child, trigger_run_id=f"of {task_id}", conf={"by": task_id},
+            poke_interval=0.05, **options)
+    call("polls", wait_for_completion=True, fail_when_dag_is_paused=True)
+    call("defers", wait_for_completion=True, deferrable=True)
+    call("leaves")
+    call("unknown", child="nowhere")
+    call("unfit", child="picky")
 
 @dag
 def child():
@@ -137,6 +129,13 @@ def child():
             raise ValueError(dag_run.conf["by"])
         return dag_run.conf
     works()
+
+@dag(params={"by": Param(3, type="integer")})
+def picky():
+    @task
+    def never():
+        pass
+    never()
 
 @dag
 def looks():
@@ -149,6 +148,7 @@ def looks():
 
 calls()
 child()
+picky()
 looks()
 """
 
@@ -329,9 +329,10 @@ def test_runs_of_other_dags_are_made_waited_for_and_reported(
     found = document(done)
     ran = tasks(found)
     assert states(ran["defers"]) == ["running", "deferred", "running", "success"]
-    assert ran["defers"]["xcoms"]["return_value"]["of defers"] == "success"
     assert [ran[task_id]["state"] for task_id in ("polls", "leaves", "unknown")] == ["success", "success", "failed"]
     assert "there is no Dag 'nowhere' here" in ran["unknown"]["error"]
+    assert ran["unfit"]["state"] == "failed"
+    assert "Dag 'picky'" in ran["unfit"]["error"]
     others = {run["run_id"]: run for run in found["triggered_runs"]}
     assert sorted(others) == ["of defers", "of leaves", "of polls"]
     for run_id, run in others.items():

@@ -40,6 +40,10 @@ class Still:
         raise AssertionError("somebody really waits")
 
 
+def conf_problems(serialized: Any, conf: Mapping[str, object]) -> str:
+    return f"{serialized['dag']['dag_id']} takes no {conf['odd']}" if "odd" in conf else ""
+
+
 def raw_dag(dag_id: str, **tasks: Mapping[str, Any]) -> dict[str, Any]:
     items = [{"__type": "operator", "__var": {"task_id": task_id, **fields}} for task_id, fields in tasks.items()]
     return {"__version": 3, "dag": {"dag_id": dag_id, "tasks": items, "tags": ["z", "a"]}}
@@ -69,7 +73,7 @@ class World:
     ports: Ports = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.runs = DagRuns(DAGS, self.clock, RAW)
+        self.runs = DagRuns(DAGS, self.clock, RAW, conf_problems)
         self.ports = attrs.evolve(self.store.ports(), dag_runs=self.runs)
 
     async def ask(self, startup: m.StartupDetails, request: m.Message) -> Answer:
@@ -168,6 +172,7 @@ async def test_a_run_that_is_there_already_is_told() -> None:
             400,
             "TriggerDagRun: task 'works' of Dag 'odd' has the unknown trigger rule 'half_done'",
         ),
+        (trigger(conf={"odd": 7}), 400, "TriggerDagRun: child takes no 7"),
         (
             trigger(dag_id="parent", run_id="first", reset_dag_run=True),
             400,

@@ -11,7 +11,7 @@ from outboard.sdk.exceptions import ParamValidationError
 from outboard.sdk.param import NOTSET, Param
 from outboard.sdk.params import resolve
 
-__all__ = ("check_conf",)
+__all__ = ("check_conf", "conf_problems")
 
 
 def check_conf(serialized: Any, conf: Mapping[str, object], *, only_task: str | None = None) -> None:
@@ -25,14 +25,19 @@ def check_conf(serialized: Any, conf: Mapping[str, object], *, only_task: str | 
     Raises:
         UsageError: a param has no value in this run, or one that does not fit; for each of them one reason.
     """
+    problems = conf_problems(serialized, conf, only_task=only_task)
+    if problems:
+        raise UsageError(f"{problems}; give values with --conf")
+
+
+def conf_problems(serialized: Any, conf: Mapping[str, object], *, only_task: str | None = None) -> str:
+    """Say what is wrong with a conf, as `check_conf` does; empty for nothing."""
     if serialized is None:
-        return
+        return ""
     dag = serialized["dag"]
     label = f"Dag {dag['dag_id']!r}"
     wrong = dict.fromkeys(_wrong(label, params, conf) for params in _of_tasks(dag, only_task))
-    problems = [problem for problem in wrong if problem]
-    if problems:
-        raise UsageError(f"{'; '.join(problems)}; give values with --conf")
+    return "; ".join(problem for problem in wrong if problem)
 
 
 def _of_tasks(dag: Mapping[str, Any], only_task: str | None) -> list[list[SerializedParam]]:

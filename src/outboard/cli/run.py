@@ -25,7 +25,7 @@ from outboard.cli.display import Display, display_on
 from outboard.cli.exit_codes import RUN_FAILED, SUCCESS, exit_code_of
 from outboard.cli.interruption import Interrupted
 from outboard.cli.output import Output, print_json
-from outboard.cli.params import check_conf
+from outboard.cli.params import check_conf, conf_problems
 from outboard.cli.report import error_document, print_table, run_document
 from outboard.cli.run_request import Given, Request, read
 from outboard.errors import BundleError, OutboardError, UsageError
@@ -190,7 +190,7 @@ async def _run_bundle(
     check_conf(declared.serialized.get(dag.dag_id), given.conf, only_task=request.task_id)
     given.check(declared)
     clock = VirtualClock(leaps=request.fast_forward)
-    runs = DagRuns(declared.dags, clock, declared.serialized)
+    runs = DagRuns(declared.dags, clock, declared.serialized, conf_problems)
     processes = _Processes(
         bundle=bundle,
         ports=attrs.evolve(store.ports(display), dag_runs=runs),

@@ -66,14 +66,20 @@ class DagRuns(RunTable):
         dags: the Dags, by id.
         clock: the clock of all runs.
         serialized: the Dags as the bundle sent them, by id, for what is told about them.
+        conf_problems: says what is wrong with a conf for one of them, as it was sent; empty for nothing.
     """
 
     def __init__(
-        self, dags: Mapping[str, SerializedDag], clock: VirtualClock, serialized: Mapping[str, Any] | None = None
+        self,
+        dags: Mapping[str, SerializedDag],
+        clock: VirtualClock,
+        serialized: Mapping[str, Any] | None = None,
+        conf_problems: Callable[[Any, Mapping[str, object]], str] = lambda serialized, conf: "",
     ) -> None:
         super().__init__(clock)
         self._dags = dags
         self._serialized = serialized or {}
+        self._conf_problems = conf_problems
         self._file = ""
         self._bundle_name = ""
         self._make_run: MakeRun | None = None
@@ -199,6 +205,8 @@ class DagRuns(RunTable):
         found = self._runs.get(key)
         if found is not None:
             return bool(request.reset_dag_run) and self._reset(found, key, ancestors)
+        if problems := self._conf_problems(self._serialized.get(request.dag_id), request.conf or {}):
+            raise ValueError(problems)
         asked = RunRequest(
             run_id=request.run_id,
             logical_date=request.logical_date,
