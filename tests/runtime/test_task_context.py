@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from outboard.protocol import messages as m
 from outboard.runtime.task_context import CONF_OVERRIDES_PARAMS
 from tests.runtime.child import Child, startup
 
@@ -51,16 +52,21 @@ def run(folder: Path, source: str, conf: dict[str, Any] | None, **options: Any) 
     return report, child
 
 
+def returned(child: Child) -> Any:
+    [value] = [request.value for request in child.requests if isinstance(request, m.SetXCom)]
+    return value
+
+
 def test_a_body_sees_the_declared_values(tmp_path: Path) -> None:
     _, child = run(tmp_path, DECLARED, None)
     values = {"day": "2024-01-31", "limit": 3, "free": "own", "region": "eu"}
-    assert child.requests[0].value == [values, ["eu"], False]
+    assert returned(child) == [values, ["eu"], False]
 
 
 def test_a_body_sees_the_values_of_the_runs_conf_in_their_place(tmp_path: Path) -> None:
     _, child = run(tmp_path, DECLARED, {"limit": 5, "region": "us", "free": [1], "more": {"a": 1}})
     values = {"day": "2024-01-31", "limit": 5, "free": [1], "region": "us", "more": {"a": 1}}
-    assert child.requests[0].value == [values, ["us"], False]
+    assert returned(child) == [values, ["us"], False]
 
 
 def test_a_wrong_conf_fails_the_task_before_its_body_starts(tmp_path: Path) -> None:
@@ -78,11 +84,11 @@ def test_a_wrong_conf_fails_the_task_before_its_body_starts(tmp_path: Path) -> N
 def test_conf_overrides_nothing_where_airflow_is_configured_so(tmp_path: Path, off: str) -> None:
     environment = {**os.environ, CONF_OVERRIDES_PARAMS: off}
     _, child = run(tmp_path, DECLARED, {"limit": 0}, env=environment)
-    assert child.requests[0].value[0]["limit"] == 3
+    assert returned(child)[0]["limit"] == 3
 
 
 def test_without_params_the_conf_is_all_there_is_and_nothing_is_loaded_for_it(tmp_path: Path) -> None:
     _, child = run(tmp_path, PLAIN, {"a": [1]})
-    assert child.requests[0].value == [{"a": [1]}, []]
+    assert returned(child) == [{"a": [1]}, []]
     _, child = run(tmp_path, PLAIN, None)
-    assert child.requests[0].value == [{}, []]
+    assert returned(child) == [{}, []]
