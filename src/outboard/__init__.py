@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from outboard.sdk.context import Context, get_current_context
     from outboard.sdk.dag import DAG, dag
     from outboard.sdk.dependencies import chain
+    from outboard.sdk.hitl import ApprovalOperator, HITLBranchOperator, HITLEntryOperator, HITLOperator, HITLUser
     from outboard.sdk.hook import BaseHook
     from outboard.sdk.notifier import BaseNotifier
     from outboard.sdk.operator import BaseOperator
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "DAG",
+    "ApprovalOperator",
     "BaseAsyncOperator",
     "BaseBranchOperator",
     "BaseHook",
@@ -68,6 +70,10 @@ __all__ = (
     "DagRunState",
     "DateTimeTrigger",
     "ExceptionRetryPolicy",
+    "HITLBranchOperator",
+    "HITLEntryOperator",
+    "HITLOperator",
+    "HITLUser",
     "NamedTrigger",
     "Param",
     "PokeReturnValue",
@@ -95,6 +101,7 @@ __all__ = (
 )
 
 _HOMES = {
+    "ApprovalOperator": "hitl",
     "BaseAsyncOperator": "async_operator",
     "BaseBranchOperator": "branch",
     "BaseHook": "hook",
@@ -112,6 +119,10 @@ _HOMES = {
     "DagRunState": "states",
     "DateTimeTrigger": "triggers",
     "ExceptionRetryPolicy": "retry_policy",
+    "HITLBranchOperator": "hitl",
+    "HITLEntryOperator": "hitl",
+    "HITLOperator": "hitl",
+    "HITLUser": "hitl",
     "NamedTrigger": "triggers",
     "Param": "param",
     "PokeReturnValue": "sensor",

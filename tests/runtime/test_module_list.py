@@ -57,8 +57,11 @@ UNUSED = frozenset(
         *(f"outboard.runtime.{name}" for name in ("configuration", "coroutine_body", "dag_parser", "dag_run_trigger")),
         *(f"outboard.runtime.{name}" for name in ("hooks", "rendered_fields", "retry_decision", "suspension")),
         *("outboard.runtime.time_limit", "outboard.runtime.tracebacks"),
-        *(f"outboard.sdk.{name}" for name in ("async_operator", "branch", "condition", "connection", "hook")),
-        *(f"outboard.sdk.{name}" for name in ("notifier", "sensor", "skip_mixin", "states", "trigger_dag_run")),
+        *(f"outboard.sdk.{name}" for name in ("async_operator", "branch", "condition", "connection", "hitl", "hook")),
+        *(
+            f"outboard.sdk.{name}"
+            for name in ("notifier", "param", "params", "sensor", "skip_mixin", "states", "trigger_dag_run")
+        ),
     }
 )
 # msgpack's compiled code leaves two modules without files behind; one is named after the compiler's version.

@@ -29,6 +29,7 @@ class World:
         self.xcoms: dict[tuple[str, str, str, str, int | None], Any] = {}
         self.forbidden: set[str] = set()
         self.first_looks: dict[tuple[str, int], datetime] = {}
+        self.questions: dict[str, dict[str, Any]] = {}
         self.paused: dict[str, bool] = {}
         self.options: dict[tuple[str, str], Any] = {}
         self.said: list[tuple[str, str]] = []
@@ -75,6 +76,9 @@ class World:
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         return self.first_looks.get((ti_id, try_number))
+
+    def create_hitl_detail(self, ti_id: str, **question: Any) -> None:
+        self.questions[ti_id] = question
 
     def is_paused(self, dag_id: str) -> bool:
         if dag_id not in self.paused:

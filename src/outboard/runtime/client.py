@@ -16,13 +16,14 @@ from outboard.sdk.exceptions import AirflowRuntimeError, ErrorType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from typing import Any, ParamSpec, TypeVar
 
     from outboard.comms.channel import Channel
     from outboard.protocol.messages import Message
     from outboard.runtime.logs import Logs
     from outboard.sdk.connection import Connection
+    from outboard.sdk.hitl import HITLUser
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -156,6 +157,32 @@ class ChannelClient:
         """See `outboard.sdk.client.Client.task_reschedule_start_date`."""
         request = m.GetTaskRescheduleStartDate(ti_id=ti_id, try_number=try_number)
         return self._ask(request, m.TaskRescheduleStartDate).start_date
+
+    def create_hitl_detail(
+        self,
+        ti_id: str,
+        *,
+        options: Sequence[str],
+        subject: str,
+        body: str | None,
+        defaults: Sequence[str] | None,
+        multiple: bool,
+        params: Mapping[str, Any],
+        assigned_users: Sequence[HITLUser],
+    ) -> None:
+        """See `outboard.sdk.client.Client.create_hitl_detail`."""
+        self._tell(
+            m.CreateHITLDetailPayload(
+                ti_id=ti_id,
+                options=list(options),
+                subject=subject,
+                body=body,
+                defaults=None if defaults is None else list(defaults),
+                multiple=multiple,
+                params=dict(params),
+                assigned_users=[m.HITLUser(id=user["id"], name=user["name"]) for user in assigned_users],
+            )
+        )
 
     def is_paused(self, dag_id: str) -> bool:
         """See `outboard.sdk.client.Client.is_paused`."""

@@ -71,7 +71,7 @@ def _params(operator: BaseOperator, run: DagRun) -> dict[str, object]:
     conf = run.conf or {}
     if conf and os.environ.get(CONF_OVERRIDES_PARAMS, "").strip().lower() in _OFF:
         conf = {}
-    dag, own = operator.dag, getattr(operator, "params", None)
+    dag, own = operator.dag, operator.context_params()
     declared = dag.params if dag is not None and dag.has_params else None
     if not declared and not own:
         return dict(conf)

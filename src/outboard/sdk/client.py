@@ -8,11 +8,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from typing import Any, ParamSpec, Protocol, TypeVar
 
     from outboard.sdk.connection import Connection
+    from outboard.sdk.hitl import HITLUser
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -76,6 +77,20 @@ class Client(Protocol):
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         """When the task first began that was then put off in this try and in those after it; None if it never was."""
+
+    def create_hitl_detail(
+        self,
+        ti_id: str,
+        *,
+        options: Sequence[str],
+        subject: str,
+        body: str | None,
+        defaults: Sequence[str] | None,
+        multiple: bool,
+        params: Mapping[str, Any],
+        assigned_users: Sequence[HITLUser],
+    ) -> None:
+        """Put a question to a human, in place of one that this task has put before."""
 
     def is_paused(self, dag_id: str) -> bool:
         """Whether a Dag is paused.

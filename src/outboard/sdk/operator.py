@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from outboard.sdk.dag import DAG
     from outboard.sdk.exceptions import Trigger
     from outboard.sdk.log import Logger
+    from outboard.sdk.params import ParamsDict
     from outboard.sdk.task_arguments import RetryPolicy
     from outboard.sdk.trigger_rule import TriggerRule
     from outboard.sdk.xcom_arg import Pull
@@ -83,6 +84,7 @@ class BaseOperator(Node):
     retry_exponential_backoff: float
     max_retry_delay: timedelta | None
     retry_policy: RetryPolicy | None
+    params: ParamsDict | None
     execution_timeout: timedelta | None
     trigger_rule: TriggerRule
     multiple_outputs: bool
@@ -226,6 +228,10 @@ class BaseOperator(Node):
             _check_templates(self.label, value)
             for reference in references(value):
                 self.set_upstream(reference)
+
+    def context_params(self) -> Mapping[str, Any] | None:
+        """The task's own params, of which those of a run are made."""
+        return self.params
 
     def filled_fields(self) -> dict[str, Any]:
         """The attributes that `template_fields` names and that hold anything, by name."""
