@@ -97,6 +97,77 @@ def test_the_same_dags_make_the_same_bytes() -> None:
     assert stub_of(dag_of("a", "b")) == stub_of(dag_of("a", "b"))
 
 
+def param(default: Any, description: str | None = None, source: str = "dag", **schema: Any) -> dict[str, Any]:
+    """A param as Airflow serializes it."""
+    rules = {"__type": "dict", "__var": schema}
+    return {
+        "__class": "airflow.sdk.Param",
+        "default": default,
+        "description": description,
+        "schema": rules,
+        "source": source,
+    }
+
+
+NOT_SET = {"__type": "arg_not_set", "__var": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (param(3), "3"),
+        (param(None), "None"),
+        (param([1, {"__type": "tuple", "__var": ["a"]}]), '[1, ("a",)]'),
+        (param({"__type": "dict", "__var": {"a b": True}}), '{"a b": True}'),
+        (param(float("inf")), 'float("inf")'),
+        (param(3, type="integer", minimum=1), 'Param(3, type="integer", minimum=1)'),
+        (param(NOT_SET, "Which?", type="string"), 'Param(description="Which?", type="string")'),
+        (param(NOT_SET), "Param()"),
+        (param(1) | {"schema": {"description": "of the schema"}}, 'Param(1, schema={"description": "of the schema"})'),
+        (param(1, **{"not a name": [1, None]}), 'Param(1, schema={"not a name": [1, None]})'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_param_is_written_as_its_default_or_with_what_else_is_known(given: dict[str, Any], text: str) -> None:
+    dag = serialize_dag(dag_of("a"))
+    dag["dag"]["params"] = [["rows", given]]
+    source = stub_source("nightly", [StubDag.read(dag)], {})
+    assert f'params={{"rows": {text}}}' in source
+    assert ("import DAG, Param, task" in source) == ("Param(" in text)
+    ast.parse(source)
+
+
+def test_a_task_has_its_own_params_and_airflow_adds_the_dags() -> None:
+    dag = serialize_dag(dag_of("a"))
+    dag["dag"]["tasks"][0]["__var"]["params"] = [["rows", param(3)], ["where", param("south", source="task")]]
+    assert '@task.stub(queue="outboard", params={"where": "south"})' in stub_source("nightly", [StubDag.read(dag)], {})
+
+
+def test_many_params_stand_on_lines_of_their_own() -> None:
+    dag = serialize_dag(dag_of("a"))
+    dag["dag"]["params"] = [[f"param_{number}", param("x" * 30, "y" * 30, type="string")] for number in range(3)]
+    source = stub_source("nightly", [StubDag.read(dag)], {})
+    line = f'        "param_0": Param("{"x" * 30}", description="{"y" * 30}", type="string"),'
+    assert f"    params={{\n{line}\n" in source
+    assert max(map(len, source.splitlines())) <= 120
+    ast.parse(source)
+
+
+def test_a_task_that_skips_others_is_marked_for_the_scheduler() -> None:
+    dag = serialize_dag(dag_of("choose", "go-on"))
+    dag["dag"]["tasks"][0]["__var"]["_can_skip_downstream"] = True
+    source = stub_source("nightly", [StubDag.read(dag)], {})
+    assert "\n    choose_task.operator._can_skip_downstream = True\n" in source
+    assert source.count("_can_skip_downstream") == 1
+    assert source.index("choose_task = choose()") < source.index("_can_skip_downstream") < source.index(">>")
+
+
+def test_a_task_that_skips_nobody_since_nobody_waits_for_it_needs_no_mark() -> None:
+    dag = serialize_dag(dag_of("choose"))
+    dag["dag"]["tasks"][0]["__var"]["_can_skip_downstream"] = True
+    assert "_can_skip_downstream" not in stub_source("nightly", [StubDag.read(dag)], {})
+
+
 # ── names ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

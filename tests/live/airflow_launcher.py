@@ -6,10 +6,15 @@ writer), but for the transport below the client, which is in memory. It must not
 One process runs many tasks, since importing Airflow costs seconds: a job is a line of JSON on stdin, its report a line
 on stdout.
 
-    job     do: "run"; dag_id, task_id, map_index, heartbeat_interval (seconds), environment, api: a `ScriptedApi`'s script;
+    job     do: "run"; dag_id, task_id, map_index, try_number, environment; heartbeat_interval, and cleanup_time that a task
+            has when it is stopped from outside, or null for Airflow's own (seconds); api: a `ScriptedApi`'s script;
             native: the file of a Dag that Airflow is to run by itself, or null for a bundle
     report  exit_code, final_state, raised, stalled, log (the task log's lines), calls (method, path, params, body, status),
             wall and cpu (seconds that the supervisor took; cpu is its own and the task's)
+
+With do: "resume", a job has what `airflow_waiting.resume` takes, and the report is its answer.
+
+With do: "redact", a job has a text, and the report is what Airflow would log of it by now.
 
 With do: "find", a job has only a dag_id, and the report says which file Airflow's own search finds for it. With do: "search",
 it has a folder and dag_ids, and the report says what each search took, in seconds of CPU.
@@ -17,7 +22,6 @@ it has a folder and dag_ids, and the report says what each search took, in secon
 
 from __future__ import annotations
 
-import fnmatch
 import gc
 import json
 import os
@@ -26,15 +30,19 @@ import sys
 import time
 import traceback
 import uuid
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+# These lie beside this file.
+from airflow_waiting import resume
+from scripted_api import ScriptedApi
+
 QUEUE = "outboard"
 DAG_BUNDLE = "live-dags"
 EXECUTABLES = "live-bundles"
-EPOCH = "2026-01-01T00:00:00Z"
 
 
 def configure(home: Path, executables: Path) -> None:
@@ -66,11 +74,15 @@ def dag_bundle(name: str, folder: Path) -> dict[str, Any]:
 home, executables = Path(sys.argv[1]), Path(sys.argv[2])
 configure(home, executables)
 
+from airflow.sdk._shared import secrets_masker  # noqa: E402
 from airflow.sdk.api import client as api_client  # noqa: E402  (configured first)
 from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance  # noqa: E402
 from airflow.sdk.coordinators.executable import ExecutableCoordinator  # noqa: E402
 from airflow.sdk.coordinators.executable.coordinator import _Bundle  # noqa: E402
 from airflow.sdk.execution_time import supervisor  # noqa: E402
+from airflow_models import refusal  # noqa: E402  (it lies beside this file)
+
+CLEANUP_TIME = getattr(supervisor, "KILLED_TASK_CLEANUP_TIME", None)
 
 # Airflow 3.4 brings a library of its own kin.
 httpx = getattr(api_client, "httpx2", None) or api_client.httpx
@@ -84,121 +96,46 @@ class ObservedCoordinator(ExecutableCoordinator):
         return ObservedCoordinator.result
 
 
-class ScriptedApi:
-    """An Execution API for one task instance, as a transport's handler.
+class Transport(httpx.MockTransport):
+    """Lets the client's requests be answered by the script."""
 
-    A script has ``variables`` {key: value}, ``connections`` {id: fields}, ``xcoms`` {"task_id/key": value}, ``context``
-    (overrides of the run context), ``answers`` {"METHOD /glob": [status, body]}, which come first, and
-    ``terminate_after``: once this "METHOD /path" was called, heartbeats are told that the task must not run any more.
-    """
+    def __init__(self, api: ScriptedApi) -> None:
+        super().__init__(self._handle)
+        self.api = api
 
-    def __init__(self, script: dict[str, Any], what: TaskInstance) -> None:
-        self.what = what
-        self.variables = dict(script.get("variables", {}))
-        self.connections = script.get("connections", {})
-        self.xcoms = dict(script.get("xcoms", {}))
-        self.context = script.get("context", {})
-        self.answers = script.get("answers", {})
-        self.terminate_after = script.get("terminate_after")
-        self.calls: list[tuple[str, str, dict[str, str], Any, int]] = []
-
-    def __call__(self, request: Any) -> Any:
-        method, path = request.method, "/" + request.url.path.strip("/")
+    def _handle(self, request: Any) -> Any:
         body = json.loads(request.content) if request.content else None
-        status, answer = self._answer(method, path, body)
-        generic = path.replace(str(self.what.id), "{id}")
-        self.calls.append((method, generic, dict(request.url.params), body, status))
-        return httpx.Response(status) if answer is None else httpx.Response(status, json=answer)
-
-    def _answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        for pattern, (status, answer) in self.answers.items():
-            if fnmatch.fnmatch(f"{method} {path}", pattern):
-                return status, answer
-        kind, *parts = path.strip("/").split("/")
-        route = getattr(self, "_" + kind.replace("-", "_"), None)
-        return route(method, parts, body) if route else _not_found(path)
-
-    def _task_instances(self, method: str, parts: list[str], body: Any) -> tuple[int, Any]:
-        match parts[1:]:
-            case ["run"]:
-                return 200, self._run_context()
-            case ["heartbeat"] if any(f"{call[0]} {call[1]}" == self.terminate_after for call in self.calls):
-                return 409, {"detail": {"reason": "not_running", "message": "the script wants it gone"}}
-            case ["heartbeat" | "state" | "skip-downstream"]:
-                return 204, None
-            case ["rtif" | "rendered-map-index"]:
-                return 201, {"message": "ok"}
-        return _not_found("/".join(parts))
-
-    def _variables(self, method: str, parts: list[str], body: Any) -> tuple[int, Any]:
-        key = "/".join(parts)
-        match method:
-            case "GET" if key == "keys":
-                return 200, {"keys": sorted(self.variables), "total_entries": len(self.variables)}
-            case "GET" if key in self.variables:
-                return 200, {"key": key, "value": self.variables[key]}
-            case "PUT":
-                self.variables[key] = body["val"]
-                return 201, {"message": "set"}
-            case "DELETE":
-                self.variables.pop(key, None)
-                return 204, None
-        return _not_found(key)
-
-    def _connections(self, method: str, parts: list[str], body: Any) -> tuple[int, Any]:
-        if parts[0] not in self.connections:
-            return _not_found(parts[0])
-        absent = dict.fromkeys(("host", "schema", "login", "password", "port", "extra"))
-        return 200, {"conn_id": parts[0], **absent, **self.connections[parts[0]]}
-
-    def _xcoms(self, method: str, parts: list[str], body: Any) -> tuple[int, Any]:
-        _dag_id, _run_id, task_id, key = parts[:4]
-        name = f"{task_id}/{key}"
-        match method:
-            case "POST":
-                self.xcoms[name] = body
-                return 201, {"message": "set"}
-            case "DELETE":
-                self.xcoms.pop(name, None)
-                return 200, {"message": "deleted"}
-            case "GET" if name in self.xcoms:
-                return 200, {"key": key, "value": self.xcoms[name]}
-        return _not_found(name)
-
-    def _run_context(self) -> dict[str, Any]:
-        dates = ("logical_date", "data_interval_start", "data_interval_end", "run_after", "start_date")
-        dag_run = {
-            **{"dag_id": self.what.dag_id, "run_id": self.what.run_id, "run_type": "manual", "state": "running"},
-            **{"conf": {}, "consumed_asset_events": [], "partition_key": None, "end_date": None},
-            **dict.fromkeys(dates, EPOCH),
-            **self.context.get("dag_run", {}),
-        }
-        lists = {"variables": [], "connections": [], "xcom_keys_to_clear": []}
-        counts = {"task_reschedule_count": 0, "max_tries": 0, "should_retry": False}
-        return {**lists, **counts, **self.context, "dag_run": dag_run}
+        path = "/" + request.url.path.strip("/")
+        status, answer = self.api.answer(request.method, path, parameters(request.url.params), body)
+        if status == HTTPStatus.NO_CONTENT:
+            return httpx.Response(status)
+        # By hand: the library takes null, which is what there is to say of a date that is not set, for no body at all.
+        return httpx.Response(status, content=json.dumps(answer), headers={"content-type": "application/json"})
 
 
-def _not_found(what: str) -> tuple[int, Any]:
-    return 404, {"detail": {"reason": "not_found", "message": f"{what} not found"}}
+def parameters(given: Any) -> dict[str, Any]:
+    """The parameters of a request; what is given more than once is a list."""
+    return {key: values[0] if len(values := given.get_list(key)) == 1 else values for key in given}
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Run one task to its end; what happened, as JSON can carry it."""
     what = TaskInstance(
-        **{"id": uuid.uuid4(), "dag_version_id": uuid.uuid4(), "run_id": "live", "try_number": 1},
+        **{"id": uuid.uuid4(), "dag_version_id": uuid.uuid4(), "run_id": "live", "try_number": job["try_number"]},
         **{"dag_id": job["dag_id"], "task_id": job["task_id"], "map_index": job["map_index"]},
         queue="default" if job["native"] else QUEUE,
     )
-    api = ScriptedApi(job["api"], what)
+    api = ScriptedApi(job["api"], what, refusal)
     supervisor.MIN_HEARTBEAT_INTERVAL = interval = job["heartbeat_interval"]
+    cleanup_time = CLEANUP_TIME if job["cleanup_time"] is None else job["cleanup_time"]
     ObservedCoordinator.result = raised = None
     log_path = f"{what.id}.log"
     stopwatch = Stopwatch()
     try:
-        transport = httpx.MockTransport(api)
         with (
             mock.patch.dict(os.environ, job["environment"]),
-            api_client.Client(base_url=None, dry_run=True, token="", transport=transport) as client,
+            mock.patch.object(supervisor, "KILLED_TASK_CLEANUP_TIME", cleanup_time, create=True),
+            api_client.Client(base_url=None, dry_run=True, token="", transport=Transport(api)) as client,
             stopwatch,
         ):
             supervisor.supervise_task(
@@ -249,6 +186,11 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def redact(job: dict[str, Any]) -> str:
+    """What the masker of the supervisor's process makes of a text: it has learnt from all tasks so far."""
+    return secrets_masker.redact(job["text"])
+
+
 def find(job: dict[str, Any]) -> dict[str, Any]:
     """What the coordinator's own search says of a Dag id."""
     try:
@@ -276,7 +218,7 @@ def main() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         job = json.loads(line)
-        report = {"find": find, "search": search, "run": run}[job["do"]](job)
+        report = {"find": find, "search": search, "run": run, "resume": resume, "redact": redact}[job["do"]](job)
         reports.write(json.dumps(report, default=str) + "\n")
         reports.flush()
 

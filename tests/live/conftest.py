@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 
 PINS = ROOT / ".ci" / "pins" / f"airflow-{AIRFLOW_VERSION}.txt"
 AUTHOR_FILES = Path(__file__).with_name("author_files")
+
+# The author's files whose bundles speak what the running version brought. The others speak what Airflow 3.3 did, everywhere.
+UP_TO_DATE = ("around", "discreet", "retries", "states")
 DEPLOYED = Path(__file__).with_name("deployed")
 
 # To load an author's file and to answer a parse request takes a fraction of a second.
@@ -63,10 +66,17 @@ def bare_airflow(airflow_python: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def airflow(bare_airflow: AirflowSupervisor) -> AirflowSupervisor:
+def minor_version(airflow_version: str) -> str:
+    """The version of Airflow as ``outboard pack`` takes it: 3.3 or 3.4."""
+    return airflow_version[: len("3.3")]
+
+
+@pytest.fixture(scope="session")
+def airflow(bare_airflow: AirflowSupervisor, minor_version: str) -> AirflowSupervisor:
     """Airflow's supervisor with each author's file of this folder packed, under its own name, by our command."""
     for source in sorted(AUTHOR_FILES.glob("*.py")):
-        pack(source, bare_airflow.executables / source.stem)
+        spoken = minor_version if source.stem in UP_TO_DATE else "3.3"
+        pack(source, bare_airflow.executables / source.stem, airflow=spoken)
     return bare_airflow
 
 
@@ -109,10 +119,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pack(source: Path, output: Path, *, fat: bool = False) -> None:
+def pack(source: Path, output: Path, *, fat: bool = False, airflow: str = "3.3") -> None:
     """Pack an author's file for the environment that runs the tests, which has no Airflow; or with one of its own."""
     where = [] if fat else ["--thin", sys.prefix]
-    command = [Path(sys.executable).with_name("outboard"), "pack", source, "-o", output, *where]
+    command = [Path(sys.executable).with_name("outboard"), "pack", source, "-o", output, "--airflow", airflow, *where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PACK_SECONDS, check=False)
     if done.returncode:
         pytest.fail(f"outboard could not pack {source.name}: {done.stderr or done.stdout}", pytrace=False)

@@ -1,5 +1,7 @@
 """A whole Airflow, as small as it comes: sqlite, LocalExecutor, a scheduler, a Dag processor and an API server.
 
+A triggerer is started for who asks for one, since it takes as long to start as the others do.
+
 Knows how Airflow is configured and started, and how to be sure that nothing of it is left. What runs in it, and what its
 REST API says, is the business of others (`rest_api`). It must not know outboard.
 """
@@ -67,12 +69,22 @@ class Deployment:
 
     Attributes:
         address: of the API server, as an URL without a path.
-        home: Airflow's home; the components' own logs are in it.
+        home: Airflow's home; the components' own logs are in it, and those of tasks.
+        executables: the folder of the bundles, or None where somebody else has started Airflow.
     """
 
     address: str
     home: Path
-    _components: Mapping[str, subprocess.Popen[bytes]]
+    executables: Path | None = None
+    _components: dict[str, subprocess.Popen[bytes]]
+    _command: Callable[[str], tuple[list[str], dict[str, str]]] | None = None
+
+    def start(self, name: str) -> None:
+        """Start one more of Airflow's components, unless it runs already. It ends with the others."""
+        assert self._command is not None, "this Airflow was started by somebody else"
+        if name not in self._components:
+            command, environment = self._command(name)
+            self._components[name] = _start(command, environment, self.home / f"{name}.log")
 
     def wait_for(self, what: str, ask: Callable[[], T | None], seconds: float) -> T:
         """Ask until there is an answer.
@@ -128,24 +140,22 @@ def started_deployment(
     settings = _settings(home, address, version, dags, executables, log_ports)
     environment = without_airflow(os.environ) | settings | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     airflow = [str(python.with_name("airflow"))]
-    commands = {
-        "api-server": ["--host", HOST, "--port", str(api_port), "--workers", "1"],
-        "scheduler": [],
-        "dag-processor": [],
-    }
+    options = {"api-server": ["--host", HOST, "--port", str(api_port), "--workers", "1"]}
+
+    def command(name: str) -> tuple[list[str], dict[str, str]]:
+        return [*airflow, name, *options.get(name, [])], {**environment, **own.get(name, {})}
+
     _migrate([*airflow, "db", "migrate"], environment, home)
-    components = {
-        name: ([*airflow, name, *options], {**environment, **own.get(name, {})}) for name, options in commands.items()
-    }
+    components = {name: command(name) for name in ("api-server", "scheduler", "dag-processor")}
     with started_components(components, home) as processes:
-        yield Deployment(address=address, home=home, components=processes)
+        yield Deployment(address=address, home=home, executables=executables, components=processes, command=command)
 
 
 @contextmanager
 def started_components(
     components: Mapping[str, tuple[list[str], dict[str, str]]], home: Path
-) -> Iterator[Mapping[str, subprocess.Popen[bytes]]]:
-    """Start each of these commands in its environment, and end all that they have started.
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Start each of these commands in its environment, and end all that they have started, and what was added since.
 
     Args:
         components: command and environment, by name. Each writes to a log of that name in ``home``.
@@ -197,6 +207,8 @@ def _settings(
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # By default a wait that took too long is noticed within 15 seconds.
+        "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
         "AIRFLOW__SDK__COORDINATORS": json.dumps({COORDINATOR: {"classpath": EXECUTABLE_COORDINATOR, "kwargs": where}}),
         "AIRFLOW__SDK__QUEUE_TO_COORDINATOR": json.dumps({QUEUE: COORDINATOR}),
     }

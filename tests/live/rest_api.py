@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,11 @@ START_SECONDS = 90
 # A Dag file is parsed when the Dag processor has started and imported what it needs.
 PARSE_SECONDS = 60
 
-# One request; each is answered from sqlite.
-REQUEST_SECONDS = 30
+# One request, from sqlite: a moment, if the server need not import anything first, and nobody writes, and the machine is idle.
+REQUEST_SECONDS = 120
 
 NO_SUCH_THING = 404
+SERVER_TROUBLE = 500
 
 
 class RestApi:
@@ -63,8 +65,34 @@ class RestApi:
 
     def run(self, dag_id: str, seconds: float) -> DagRun:
         """Trigger a Dag and wait for the end of the run."""
-        started = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
-        return self.wait_for_run(dag_id, started["dag_run_id"], seconds)
+        return self.wait_for_run(dag_id, self.trigger(dag_id), seconds)
+
+    def trigger(self, dag_id: str) -> str:
+        """Trigger a Dag; the id of the run."""
+        run_id: str = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+        return run_id
+
+    def wait_for_task(self, dag_id: str, run_id: str, task_id: str, state: str, seconds: float) -> None:
+        """Wait until a task of a run is in a state."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        self._deployment.wait_for(
+            f"{path} to be {state}", lambda: True if self.get(path)["state"] == state else None, seconds
+        )
+
+    def question(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What a task asks of a human, and what was answered."""
+        question: dict[str, Any] = self.get(_question(dag_id, run_id, task_id))
+        return question
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, *options: str, **params: Any) -> None:
+        """Answer what a task asks of a human, as whom this client's token is for."""
+        body = {"chosen_options": options, "params_input": params}
+        self._send("PATCH", _question(dag_id, run_id, task_id), body)
+
+    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+        """Let these tasks of a run be run again, and no others."""
+        body = {"dag_run_id": run_id, "task_ids": task_ids, "dry_run": False, "only_failed": False}
+        self._send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
 
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> DagRun:
         """Wait for the end of a run that was triggered by somebody."""
@@ -97,18 +125,35 @@ class RestApi:
 
     def _ask_for_token(self) -> str | None:
         try:
-            return self._send("GET", "/auth/token", token=None)["access_token"]
+            return self._request("GET", "/auth/token", None, {})["access_token"]
         except (urllib.error.URLError, OSError):  # nobody listens yet
             return None
 
-    def _send(self, method: str, path: str, body: Any = None, token: str | None = "") -> Any:
-        headers = {"content-type": "application/json", "accept": "application/json"}
-        if token is not None:
-            headers["authorization"] = f"Bearer {token or self._token}"
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer of the server, once it has one: while others write, sqlite is locked, and the server says 500."""
+        token = {"authorization": f"Bearer {self._token}"}
+
+        def answer() -> tuple[Any] | None:
+            try:
+                return (self._request(method, path, body, token),)
+            except urllib.error.HTTPError as error:
+                if error.code < SERVER_TROUBLE:
+                    error.add_note(error.read().decode(errors="replace"))
+                    raise
+                return None
+
+        return self._deployment.wait_for(f"an answer to {method} {path}", answer, REQUEST_SECONDS)[0]
+
+    def _request(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+        headers = {"content-type": "application/json", "accept": "application/json", **headers}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._deployment.address + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
             return json.loads(answer.read())
+
+
+def _question(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +179,17 @@ class DagRun:
         """A value that a task has pushed; None if there is none."""
         found = self._api._find(f"{self._path}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=false")
         return found and found["value"]
+
+    def history(self, task_id: str) -> list[str]:
+        """The states that the API server has given to a task, one after the other, over all of its tries."""
+        *_, dag_id, _, run_id = self._path.split("/")
+        query = urllib.parse.urlencode({"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "order_by": "id"})
+        return [each["event"] for each in self._api.get(f"/api/v2/eventLogs?{query}")["event_logs"]]
+
+    def tries(self, task_id: str) -> list[dict[str, Any]]:
+        """All tries of a task, in order, as the API tells them: ``state``, ``start_date``, ``end_date`` …"""
+        tries: list[dict[str, Any]] = self._api.get(f"{self._path}/taskInstances/{task_id}/tries")["task_instances"]
+        return sorted(tries, key=lambda each: each["try_number"])
 
     def log(self, task_id: str, number: int = 1) -> Try:
         """What one try of a task has logged."""

@@ -37,7 +37,7 @@ class Call:
 
     method: str
     path: str
-    params: dict[str, str]
+    params: dict[str, Any]
     body: Any
     status: int
 
@@ -76,6 +76,29 @@ class TaskReport:
     def states(self) -> list[dict[str, Any]]:
         """The bodies of all state changes that the API was told, in order."""
         return [call.body for call in self.calls if call.route == "PATCH /task-instances/{id}/state"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The body of the one state change that the API was told."""
+        assert len(self.states) == 1, self.states
+        return self.states[0]
+
+    @property
+    def skipped(self) -> list[Any]:
+        """The tasks downstream that the API was told to skip: ids, or pairs of an id and a map index."""
+        return [task for body in self.bodies("PATCH /task-instances/{id}/skip-downstream") for task in body["tasks"]]
+
+    @property
+    def asked(self) -> dict[str, Any] | None:
+        """The question to a human that the API was given, without the ids of the task; None if there was none."""
+        questions = self.bodies("POST /hitlDetails/{id}")
+        assert len(questions) <= 1, questions
+        return {key: questions[0][key] for key in questions[0] if key not in ("type", "ti_id")} if questions else None
+
+    @property
+    def pushed(self) -> dict[str, Any]:
+        """The XComs that the API was given, by key."""
+        return {call.path.rpartition("/")[2]: call.body for call in self.calls if call.route.startswith("POST /xcoms/")}
 
     @property
     def outcome(self) -> tuple[int | None, str | None, list[str]]:
@@ -118,23 +141,38 @@ class AirflowSupervisor:
         task_id: str,
         *,
         map_index: int = -1,
+        try_number: int = 1,
         heartbeat_interval: float = HEARTBEAT_SECONDS,
+        cleanup_time: float | None = None,
         environment: dict[str, str] | None = None,
         native: str | None = None,
         **api: Any,
     ) -> TaskReport:
         """Run one task under ``supervise_task``: of a bundle, or of a Dag's file (``native``) in the folder `dags`.
 
-        ``api`` is the script of `airflow_launcher.ScriptedApi`.
+        ``api`` is the script of `scripted_api.ScriptedApi`.
         """
-        job = {"dag_id": dag_id, "task_id": task_id, "map_index": map_index, "environment": environment or {}}
-        job["native"] = native
+        job = {"dag_id": dag_id, "task_id": task_id, "map_index": map_index, "try_number": try_number}
+        job |= {"environment": environment or {}, "native": native, "cleanup_time": cleanup_time}
         report = self._ask({"do": "run", "api": api, "heartbeat_interval": heartbeat_interval, **job})
         keys = [field.name for field in attrs.fields(Call)]
         calls = [Call(**dict(zip(keys, call, strict=True))) for call in report.pop("calls")]
         for record in report["log"]:
             print(dag_id, task_id, record)  # pytest shows it where a test fails
         return TaskReport(calls=calls, **report)
+
+    def resumption(self, waiting: TaskReport, **by: Any) -> dict[str, Any]:
+        """What the run context of this task holds once it goes on, as this version of Airflow would have it.
+
+        ``by`` says what makes it go on, as for `airflow_waiting.resume`: ``trigger=True``, ``event=…``, ``answer=…`` or
+        ``timeout=True``.
+        """
+        assert "next_method" in waiting.state, waiting.state
+        return self._ask({"do": "resume", "state": waiting.state, **by})
+
+    def redacted(self, text: str) -> str:
+        """What Airflow's process would log of a text, with all the secrets that it has learnt by now."""
+        return self._ask({"do": "redact", "text": text})
 
     def find(self, dag_id: str) -> dict[str, str]:
         """What Airflow's own search for the Dag's bundle says: path and schema_version, or error."""

@@ -66,8 +66,11 @@ def test_a_secret_is_taken_literally() -> None:
 
 def test_a_connection_tells_its_password_and_the_telling_fields_of_its_extra() -> None:
     made = Masker()
-    made.learn(connection(login="somebody", password="hunter22", extra='{"token": "t-123456", "region": "north-1"}'))
+    extra = '{"token": "t-123456", "region": "north-1"}'
+    hidden = made.learn(connection(login="somebody", password="hunter22", extra=extra))
     assert made.text("somebody hunter22 t-123456 north-1") == "somebody *** *** north-1"
+    assert hidden == {"token": "t-123456", "region": "north-1"}
+    assert made.learn(connection(password="hunter22", extra='{"region": "north-1"}')) is None
 
 
 def test_an_extra_that_is_no_json_tells_nothing_and_harms_nothing() -> None:

@@ -3,29 +3,28 @@
 Airflow 3.3 knows a Dag only from a Python file; the tasks' bodies stay in the bundle. The file is made from the Dags in
 their serialized form, as the bundle itself gives them, and the same Dags make the same bytes. Must not know how a bundle is
 asked.
+
+What Airflow decides by the task's report alone, it decides for a stub too: being deferred, put off, awaiting a human,
+a retry policy's delay. Only a task that skips others has to be marked as one (`docs/adr/0009-stub-tasks.md`).
 """
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
+from outboard.airflow.param_text import params_text
+from outboard.airflow.python_text import MAX_LINE, call, duration, keywords, literal, moment, zone_of
 from outboard.airflow.settings import DEFAULT_QUEUE
 from outboard.errors import LoadError
 from outboard.protocol import serialized_dag
 from outboard.protocol.serialized_dag import SerializedDag
 
 __all__ = ("StubDag", "stub_source")
-
-MAX_LINE = 110
-"""Where a call is broken into one argument a line."""
 
 DEFAULT_RETRY_DELAY = 300.0
 
@@ -54,7 +53,7 @@ _TASK_ARGUMENTS: dict[str, object] = {
 }
 
 # Names of the stub file that no task may take.
-_TAKEN = ("DAG", "ZoneInfo", "datetime", "task", "timedelta", "timezone")
+_TAKEN = ("DAG", "Param", "ZoneInfo", "datetime", "task", "timedelta", "timezone")
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +104,7 @@ def stub_source(
     if not blocks:
         raise LoadError(f"{bundle}: no Dag and no handler in it, so there is nothing to schedule")
     body = "\n\n\n".join(blocks)
-    return "\n".join([*_NOTICE.format(bundle=_literal(bundle)[1:-1]).split("\n"), "", *_imports(body), body]) + "\n"
+    return "\n".join([*_NOTICE.format(bundle=literal(bundle)[1:-1]).split("\n"), "", *_imports(body), body]) + "\n"
 
 
 _NOTICE = '''\
@@ -123,7 +122,8 @@ def _imports(body: str) -> list[str]:
         lines.append("from zoneinfo import ZoneInfo")
     if lines:
         lines.append("")
-    return [*lines, "from airflow.sdk import DAG, task", ""]
+    sdk = ["DAG", *(["Param"] if "Param(" in body else []), "task"]
+    return [*lines, f"from airflow.sdk import {', '.join(sdk)}", ""]
 
 
 # ── a Dag ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,8 +132,8 @@ def _imports(body: str) -> list[str]:
 def _dag_block(dag: StubDag, queue: str) -> str:
     names = _names(dag.dag.tasks)
     declarations = [_declaration(task_id, names[task_id], dag, queue) for task_id in dag.dag.tasks]
-    header = _call("with DAG", [_literal(dag.dag.dag_id), *_arguments(_dag_arguments(dag))], indent="") + ":\n"
-    return _block(header, declarations, _edges(dag.dag, names))
+    header = call("with DAG", [literal(dag.dag.dag_id), *keywords(_dag_arguments(dag))], indent="") + ":\n"
+    return _block(header, declarations, _edges(dag, names))
 
 
 def _handler_block(dag_id: str, task_ids: Sequence[str], queue: str) -> str:
@@ -141,7 +141,7 @@ def _handler_block(dag_id: str, task_ids: Sequence[str], queue: str) -> str:
     declarations = [
         _function(names[task_id], task_id, {"queue": queue} if queue != DEFAULT_QUEUE else {}) for task_id in task_ids
     ]
-    header = f"with DAG({_literal(dag_id)}, schedule=None):\n"
+    header = f"with DAG({literal(dag_id)}, schedule=None):\n"
     remark = (
         "# The bundle handles these tasks for a Dag that lives elsewhere: their order and schedule are yours to say."
     )
@@ -156,18 +156,20 @@ def _block(header: str, declarations: Iterable[str], rest: Sequence[str]) -> str
 def _dag_arguments(dag: StubDag) -> dict[str, str]:
     """The arguments of ``DAG(…)`` besides the id, as Python text."""
     fields = dag.fields
-    zone = _zone(fields.get("timezone", "UTC"))
+    zone = zone_of(fields.get("timezone", "UTC"))
     arguments = {"schedule": _schedule(dag)}
     for name in ("start_date", "end_date"):
         if fields.get(name) is not None:
-            arguments[name] = _date(fields[name], zone)
+            arguments[name] = moment(fields[name], zone)
     if fields.get("dagrun_timeout") is not None:
-        arguments["dagrun_timeout"] = _duration(fields["dagrun_timeout"])
+        arguments["dagrun_timeout"] = duration(fields["dagrun_timeout"])
     for name, default in _DAG_ARGUMENTS.items():
         if fields.get(name, default) != default:
-            arguments[name] = _literal(fields[name])
+            arguments[name] = literal(fields[name])
     if fields.get("tags"):
-        arguments["tags"] = _literal(sorted(fields["tags"]))
+        arguments["tags"] = literal(sorted(fields["tags"]))
+    if fields.get("params"):
+        arguments["params"] = params_text(fields["params"])
     return arguments
 
 
@@ -182,9 +184,9 @@ def _schedule(dag: StubDag) -> str:
         case "ContinuousTimetable":
             return '"@continuous"'
         case "DeltaTriggerTimetable":
-            return _duration(values["delta"])
+            return duration(values["delta"])
         case "CronTriggerTimetable":
-            return _literal(values["expression"])  # which Airflow reads in the zone of the start date
+            return literal(values["expression"])  # which Airflow reads in the zone of the start date
         case other:
             raise LoadError(
                 f"Dag {dag.dag.dag_id!r} has a schedule of the kind {other}, which outboard cannot write into a stub"
@@ -203,34 +205,39 @@ def _declaration(task_id: str, name: str, dag: StubDag, queue: str) -> str:
     wanted = fields.get("queue", DEFAULT_QUEUE)
     wanted = queue if wanted == DEFAULT_QUEUE else wanted
     if wanted != DEFAULT_QUEUE:
-        texts["queue"] = _literal(wanted)
+        texts["queue"] = literal(wanted)
     for argument, default in _TASK_ARGUMENTS.items():
         if fields.get(argument, default) != default:
-            texts[argument] = _literal(fields[argument])
+            texts[argument] = literal(fields[argument])
     if task.retry_delay != DEFAULT_RETRY_DELAY:
-        texts["retry_delay"] = _duration(task.retry_delay)
-    if "max_retry_delay" in fields:
-        texts["max_retry_delay"] = _duration(fields["max_retry_delay"])
+        texts["retry_delay"] = duration(task.retry_delay)
+    for argument in ("max_retry_delay", "execution_timeout"):
+        if argument in fields:
+            texts[argument] = duration(fields[argument])
+    # Those of the Dag are in there too, which Airflow finds by itself.
+    if own := [param for param in fields.get("params", ()) if param[1].get("source") == "task"]:
+        texts["params"] = params_text(own)
     if "_task_display_name" in fields:
-        texts["task_display_name"] = _literal(fields["_task_display_name"])
-    zone = _zone(dag.fields.get("timezone", "UTC"))
-    texts |= {date: _date(fields[date], zone) for date in ("start_date", "end_date") if date in fields}
+        texts["task_display_name"] = literal(fields["_task_display_name"])
+    zone = zone_of(dag.fields.get("timezone", "UTC"))
+    texts |= {argument: moment(fields[argument], zone) for argument in ("start_date", "end_date") if argument in fields}
     return _decorated(name, task_id, texts)
 
 
 def _function(name: str, task_id: str, arguments: Mapping[str, object]) -> str:
-    return _decorated(name, task_id, {argument: _literal(value) for argument, value in arguments.items()})
+    return _decorated(name, task_id, {argument: literal(value) for argument, value in arguments.items()})
 
 
 def _decorated(name: str, task_id: str, arguments: Mapping[str, str]) -> str:
-    given = {"task_id": _literal(task_id), **arguments} if name != task_id else dict(arguments)
+    given = {"task_id": literal(task_id), **arguments} if name != task_id else dict(arguments)
     # The operator reads its own function back from this file, and wants nothing in its body.
-    decorator = _call("@task.stub", _arguments(given), indent="    ") if given else "@task.stub"
+    decorator = call("@task.stub", keywords(given), indent="    ") if given else "@task.stub"
     return f"{decorator}\ndef {name}(): ..."
 
 
-def _edges(dag: SerializedDag, names: Mapping[str, str]) -> list[str]:
-    """The calls that make the tasks, then who waits for whom, in the order of the Dag."""
+def _edges(stub: StubDag, names: Mapping[str, str]) -> list[str]:
+    """The calls that make the tasks, then which of them skip others and who waits for whom, in the order of the Dag."""
+    dag = stub.dag
     taken = {*names.values(), *_TAKEN}
     variables: dict[str, str] = {}
     lines: list[str] = []
@@ -242,6 +249,7 @@ def _edges(dag: SerializedDag, names: Mapping[str, str]) -> list[str]:
             lines.append(f"{variable} = {names[task_id]}()")
         else:
             lines.append(f"{names[task_id]}()")
+    lines += _marks(stub, variables)
     if variables:
         lines.append("")
     for task_id in dag.order:
@@ -249,6 +257,15 @@ def _edges(dag: SerializedDag, names: Mapping[str, str]) -> list[str]:
         if below:
             lines.append(_edge(variables[task_id], [variables[name] for name in below]))
     return lines
+
+
+def _marks(stub: StubDag, variables: Mapping[str, str]) -> list[str]:
+    # The argument of an operator that would say so is its class, and the class of all of these is the stub's.
+    skipping = [task_id for task_id in stub.dag.order if stub.tasks[task_id].get("_can_skip_downstream")]
+    marks = [
+        f"{variables[task_id]}.operator._can_skip_downstream = True" for task_id in skipping if task_id in variables
+    ]
+    return ["", "# What these skip stays skipped when it is cleared without them.", *marks] if marks else []
 
 
 def _edge(above: str, below: list[str]) -> str:
@@ -284,65 +301,3 @@ def _free(name: str, taken: Iterable[str]) -> str:
     while candidate in unusable or keyword.iskeyword(candidate):
         candidate, number = f"{name}_{number}", number + 1
     return candidate
-
-
-# ── values as Python text ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _arguments(arguments: Mapping[str, str]) -> list[str]:
-    return [f"{name}={text}" for name, text in arguments.items()]
-
-
-def _call(callee: str, arguments: Sequence[str], *, indent: str) -> str:
-    line = f"{callee}({', '.join(arguments)})"
-    if len(indent + line) <= MAX_LINE and "\n" not in line:
-        return line
-    return "\n".join([f"{callee}(", *(f"    {argument}," for argument in arguments), ")"])
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)  # which is Python too, with the quotes that formatters like
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    return repr(value)
-
-
-def _duration(seconds: float) -> str:
-    whole = timedelta(seconds=seconds)
-    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        count = whole.total_seconds() / size
-        if whole and count == int(count):
-            return f"timedelta({unit}={int(count)})"
-    return f"timedelta(seconds={seconds:g})" if seconds == float(f"{seconds:g}") else f"timedelta(seconds={seconds!r})"
-
-
-@attrs.frozen
-class _Zone:
-    """A time zone, and the Python text that makes it."""
-
-    info: timezone | ZoneInfo
-    text: str
-
-
-def _zone(named: str | int) -> _Zone:
-    """A Dag's time zone: a name, or an offset in seconds."""
-    if isinstance(named, int):
-        return _Zone(timezone(timedelta(seconds=named)), f"timezone({_duration(named)})")
-    if named == "UTC":
-        return _Zone(UTC, "timezone.utc")
-    try:
-        return _Zone(ZoneInfo(named), f"ZoneInfo({_literal(named)})")
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise LoadError(
-            f"the time zone {named!r} is not known here, so its dates cannot be written: {error}"
-        ) from error
-
-
-def _date(timestamp: float, zone: _Zone) -> str:
-    date = datetime.fromtimestamp(timestamp, zone.info)
-    parts = [date.year, date.month, date.day, date.hour, date.minute, date.second, date.microsecond]
-    while len(parts) > 3 and parts[-1] == 0:
-        parts.pop()
-    fold = ", fold=1" if date.fold else ""
-    return f"datetime({', '.join(map(str, parts))}, tzinfo={zone.text}{fold})"

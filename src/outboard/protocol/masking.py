@@ -86,15 +86,23 @@ class Masker:
         if not found <= set(self._secrets):
             self._secrets = tuple(sorted(found | set(self._secrets), key=len, reverse=True))
 
-    def learn(self, message: Message) -> None:
-        """Take what is secret in a reply that the task was given: of connections and variables."""
+    def learn(self, message: Message) -> object:
+        """Take what is secret in a reply that the task was given: of connections and variables.
+
+        Returns:
+            What Airflow's supervisor, which gave the reply, does not hide by itself: a connection's extra fields, where a name
+            among them is telling. It has them as one text. None where there is nothing.
+        """
         if isinstance(message, m.ConnectionResult):
             self.add(message.password)
             self.add(_in_uri(message.password))
             if message.extra and is_sensitive(message.extra):
-                self.add(_decoded(message.extra))
+                fields = _decoded(message.extra)
+                self.add(fields)
+                return fields
         elif isinstance(message, m.VariableResult):
             self.add(message.value, message.key)
+        return None
 
     def text(self, text: str) -> str:
         """The text with every secret hidden."""

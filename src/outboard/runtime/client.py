@@ -78,7 +78,10 @@ class ChannelClient:
         from outboard.sdk.connection import Connection  # only where there is one
 
         found = self._ask(m.GetConnection(conn_id=conn_id), m.ConnectionResult)
-        self._masker.learn(found)
+        hidden = self._masker.learn(found)
+        if hidden is not None:
+            # What commands and C code write reaches the supervisor without passing our masker.
+            self._tell(m.MaskSecret(value=hidden, name=None))
         return Connection(
             conn_id=found.conn_id,
             conn_type=found.conn_type,
