@@ -25,7 +25,9 @@ STATES = """
 import os
 from datetime import UTC, datetime, timedelta
 
-from outboard import BaseOperator, DAG, Connection, Variable, task
+from outboard import (
+    BaseOperator, Connection, DAG, RetryDecision, RetryPolicy, TriggerDagRunOperator, Variable, task,
+)
 from outboard.sdk.exceptions import (
     AirflowRescheduleException, AirflowSkipException, DownstreamTasksSkipped, TaskAwaitingInput,
 )
@@ -34,10 +36,9 @@ class Trigger:
     def serialize(self):
         return "author.Trigger", {"path": "/in"}
 
-class Policy:
-    retry_delay, reason, action = timedelta(minutes=3), "it is busy", "retry"
-    def evaluate(self, *_):
-        return self
+class Policy(RetryPolicy):
+    def evaluate(self, exception, *_, **__):
+        return RetryDecision.retry(timedelta(minutes=3), reason="it is busy")
 
 class Waits(BaseOperator):
     def execute(self, context):
@@ -90,6 +91,11 @@ with DAG("states") as states:
     for declare in (failed, up_for_retry, skipped, up_for_reschedule, awaiting_input, skips, cannot_be_stored):
         declare()
 
+    TriggerDagRunOperator(
+        task_id="asks", trigger_dag_id="other", trigger_run_id="r1", conf={"a": 1}, wait_for_completion=True,
+        logical_date="2026-03-04", poke_interval=0,
+    )
+
     if "ONLY_IN_THE_TEST" in os.environ:
         task(task_id="removed")(lambda: 3)()
 """
@@ -117,14 +123,26 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize(
     "task_id",
-    ["success", "failed", "up_for_retry", "skipped", "deferred", "up_for_reschedule", "awaiting_input", "skips"],
+    [
+        "success",
+        "failed",
+        "up_for_retry",
+        "skipped",
+        "deferred",
+        "up_for_reschedule",
+        "awaiting_input",
+        "skips",
+        "asks",
+    ],
 )
 def test_a_task_gives_the_same_result_in_both_ways(author_module: AuthorModule, task_id: str) -> None:
     operator = author_module(STATES).states.get_task(task_id)
     given = GIVEN.get(task_id, {})
     here, there = run_task(operator, **given), run_task(operator, real=True, **given)
     assert told(there) == told(here)
-    assert there.state == ("success" if task_id == "skips" else task_id)
+    assert there.state == ("success" if task_id in ("skips", "asks") else task_id)
+    assert (there.retry_reason is not None) == (task_id == "up_for_retry")
+    assert len(there.triggered_runs) == (task_id == "asks")
     if here.exception is not None:
         assert isinstance(there.exception, RemoteTaskError)
         assert there.exception.type_name == type(here.exception).__name__

@@ -16,13 +16,18 @@ from outboard import (
     BranchPythonOperator,
     Connection,
     Context,
+    Param,
     PokeReturnValue,
+    RetryDecision,
+    RetryPolicy,
     ShortCircuitOperator,
+    TriggerDagRunOperator,
     Variable,
     get_current_context,
     task,
 )
 from outboard.errors import SerializationError, UsageError
+from outboard.protocol import messages as m
 from outboard.sdk import client
 from outboard.sdk.exceptions import (
     AirflowFailException,
@@ -32,14 +37,14 @@ from outboard.sdk.exceptions import (
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
-    DagRunTriggerException,
     DownstreamTasksSkipped,
+    ParamValidationError,
     TaskAwaitingInput,
     TaskDeferralError,
     TaskDeferralTimeout,
     TaskDeferred,
 )
-from outboard.testing import TriggeredRun, run_task
+from outboard.testing import HumanInput, TriggeredRun, run_task
 
 DAY = datetime(2026, 3, 4, 5, tzinfo=UTC)
 
@@ -52,12 +57,12 @@ class Trigger:
         return "author.triggers.FileTrigger", self.arguments
 
 
-class Policy:
-    def __init__(self, action: str, delay: timedelta | None = None, reason: str | None = None) -> None:
-        self.action, self.retry_delay, self.reason = action, delay, reason
+class Policy(RetryPolicy):
+    def __init__(self, decision: RetryDecision) -> None:
+        self.decision = decision
 
-    def evaluate(self, error: BaseException, try_number: int, max_tries: int, context: Context) -> Policy:
-        return self
+    def evaluate(self, exception: BaseException, *_: Any, **__: Any) -> RetryDecision:
+        return self.decision
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -261,6 +266,26 @@ def test_the_facts_of_the_run_are_in_the_context() -> None:
     assert result.value == ["2026-03-04", "r1", 3, 4, {"a": 1, "b": 2}, "scheduled", before, None, 5]
 
 
+def test_params_have_their_values_in_the_run() -> None:
+    with DAG("sales", params={"day": Param("monday", enum=["monday", "friday"]), "rows": 3}):
+        body = task(task_id="body")(lambda params: dict(params))()
+    assert run_task(body).value == {"day": "monday", "rows": 3}
+    assert run_task(body, context={"params": {"day": "friday"}}).value == {"day": "friday", "rows": 3}
+    wrong = run_task(body, context={"conf": {"day": "sunday"}})
+    assert (wrong.state, type(wrong.exception)) == ("failed", ParamValidationError)
+
+
+def test_what_its_page_would_show_of_its_arguments_is_told() -> None:
+    result = run_task(task(task_id="body")(lambda rows, password: None)([1, 2], password="open sesame"))
+    assert result.rendered_fields["op_args"] == [[1, 2]]
+    assert result.rendered_fields["op_kwargs"] == {"password": "***"}
+
+
+@pytest.mark.parametrize(("condition", "state"), [(True, "success"), (False, "skipped")])
+def test_a_task_with_a_condition_is_run_under_it(condition: bool, state: str) -> None:
+    assert run_task(task.run_if(lambda context: condition)(task(task_id="body")(lambda: 3))).state == state
+
+
 def test_a_run_without_a_logical_date_has_nothing_that_is_made_from_it() -> None:
     result = run_task(lambda **context: "ds" in context, context={"logical_date": None, "run_after": DAY})
     assert result.value is False
@@ -373,6 +398,21 @@ def test_a_task_that_awaits_input_tells_how_to_go_on() -> None:
     assert (asked.subject, asked.options) == ("", ())
 
 
+def test_what_a_task_asks_a_person_is_told() -> None:
+    def body(ti: Any) -> None:
+        question = m.CreateHITLDetailPayload(
+            ti_id=ti.id, options=["yes", "no"], subject="Go on?", body="See the log.", defaults=["no"], multiple=False,
+            params={"why": ""}, assigned_users=[m.HITLUser(id="7", name="ann")],
+        )  # fmt: skip
+        client.current()._tell(question)  # type: ignore[attr-defined]  # as the operators for it do
+        raise TaskAwaitingInput(method_name="answered")
+
+    assert run_task(body).human_input == HumanInput(
+        subject="Go on?", body="See the log.", options=("yes", "no"), defaults=("no",), multiple=False, params={"why": ""},
+        assigned_users=("7",), timeout=None, next_method="answered", next_kwargs={},
+    )  # fmt: skip
+
+
 def test_a_task_that_is_put_off_tells_until_when() -> None:
     result = run_task(raising(AirflowRescheduleException(DAY)))
     assert (result.state, result.reschedule_date) == ("up_for_reschedule", DAY)
@@ -382,12 +422,13 @@ def test_a_retry_policy_is_heard() -> None:
     def fails(policy: Policy) -> Any:
         return task(retries=2, task_id="fails", retry_policy=policy)(raising(ValueError("x")))
 
-    retried = run_task(fails(Policy("retry", timedelta(minutes=3), "it is busy")))
+    retried = run_task(fails(Policy(RetryDecision.retry(timedelta(minutes=3), reason="it is busy"))))
     assert (retried.state, retried.retry_delay, retried.retry_reason) == (
         "up_for_retry", timedelta(minutes=3), "it is busy",
     )  # fmt: skip
-    assert run_task(fails(Policy("fail"))).state == "failed"
-    put_off = run_task(fails(Policy("reschedule", timedelta(hours=1))), context={"now": DAY})
+    assert run_task(fails(Policy(RetryDecision.fail()))).state == "failed"
+    later = RetryDecision.reschedule(timedelta(hours=1), max_reschedules=2)
+    put_off = run_task(fails(Policy(later)), context={"now": DAY})
     assert (put_off.state, put_off.reschedule_date) == ("up_for_reschedule", DAY + timedelta(hours=1))
 
 
@@ -419,26 +460,31 @@ def test_mapped_tasks_that_are_skipped_come_with_their_index() -> None:
     assert result.skipped == ("one", ("two", 3))
 
 
-def test_runs_of_other_dags_that_it_asks_for_are_told() -> None:
-    def asks(**given: Any) -> DagRunTriggerException:
-        facts: dict[str, Any] = {
-            "trigger_dag_id": "other", "dag_run_id": "r1", "conf": {"a": 1}, "reset_dag_run": False,
-            "skip_when_already_exists": False, "wait_for_completion": False, "allowed_states": ["success"],
-            "failed_states": ["failed"], "poke_interval": 60, "deferrable": False, "logical_date": DAY,
-        }  # fmt: skip
-        return DagRunTriggerException(**{**facts, **given})
+def asks(**given: Any) -> TriggerDagRunOperator:
+    return TriggerDagRunOperator(
+        task_id="asks", trigger_dag_id="other", trigger_run_id="r1", conf={"a": 1}, logical_date=DAY, note="n", **given
+    )
 
-    result = run_task(raising(asks()))
+
+def test_runs_of_other_dags_that_it_asks_for_are_told() -> None:
+    result = run_task(asks(fail_when_dag_is_paused=True))
     run = TriggeredRun(
-        dag_id="other", run_id="r1", conf={"a": 1}, logical_date=DAY, run_after=None, reset_dag_run=False, note=None
+        dag_id="other", run_id="r1", conf={"a": 1}, logical_date=DAY, run_after=None, reset_dag_run=False, note="n"
     )
     assert (result.state, result.triggered_runs, result.xcoms) == ("success", (run,), {"trigger_run_id": "r1"})
-    waits = raising(asks(wait_for_completion=True))
-    assert run_task(waits).state == "success"
-    assert run_task(waits, context={"triggered_run_state": "failed"}).state == "failed"
-    deferred = run_task(raising(asks(wait_for_completion=True, deferrable=True))).deferral
+
+
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_how_the_runs_end_that_it_waits_for_can_be_said(state: str) -> None:
+    assert run_task(asks(wait_for_completion=True), context={"triggered_run_state": state}).state == state
+    deferred = run_task(asks(wait_for_completion=True, deferrable=True)).deferral
     assert deferred is not None
     assert deferred.trigger_kwargs["run_ids"] == ["r1"]
+    event = [deferred.classpath, {"run_ids": ["r1"], "r1": state}]
+    resumed = run_task(
+        asks(wait_for_completion=True, deferrable=True), context={"next_method": deferred.next_method, "event": event}
+    )
+    assert resumed.state == state
 
 
 # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,8 @@ from outboard.protocol import serde
 from outboard.supervisor.outcome import Outcome
 from outboard.supervisor.ports import UNMAPPED
 from outboard.testing.task_result import Deferral, HumanInput, TaskResult
-from outboard.testing.world import Leftovers, Witness
+from outboard.testing.witness import Witness
+from outboard.testing.world import Leftovers
 
 __all__ = ("EndedTask", "result_of")
 

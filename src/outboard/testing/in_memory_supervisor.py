@@ -18,8 +18,6 @@ from outboard.supervisor.ports import TaskKey
 from outboard.testing.record_list import RecordList
 from outboard.testing.world import World
 
-_OF_OTHER_RUNS = (m.CreateHITLDetailPayload, m.GetDagRunState, m.GetTaskRescheduleStartDate, m.TriggerDagRun)
-
 __all__ = ("InMemorySupervisor",)
 
 
@@ -62,20 +60,4 @@ class InMemorySupervisor:
     async def _answer(self, request: m.Message) -> Answer:
         if type(request).__name__ in m.TERMINAL:
             self.report = request
-        if isinstance(request, _OF_OTHER_RUNS):
-            return Answer(message=await self._witnessed(request))
         return await handlers.answer(self._ports, self._task, request, patience=Limits().request)
-
-    async def _witnessed(self, request: m.Message) -> m.Message:
-        """Answer what only a whole Dag run, or a deployment, could answer, as the test says."""
-        witness = self._world.witness
-        if isinstance(request, m.CreateHITLDetailPayload):
-            return await witness.ask(self._task, request)
-        if isinstance(request, m.GetTaskRescheduleStartDate):
-            return m.TaskRescheduleStartDate(start_date=await witness.reschedule_start(request.ti_id))
-        if isinstance(request, m.GetDagRunState):
-            state = await witness.state(self._task, request.dag_id, request.run_id)
-            return m.DagRunStateResult(state=state)  # type: ignore[arg-type]  # the schema has its words
-        assert isinstance(request, m.TriggerDagRun)
-        await witness.trigger(self._task, request)
-        return m.OKResponse(ok=True)

@@ -124,7 +124,7 @@ class Facts:
         max_tries = self.given.get("max_tries", self.task.operator.retries)
         method = self.given.get("next_method")
         context = m.TIRunContext(
-            dag_run=self._dag_run(now),
+            dag_run=self.dag_run,
             task_reschedule_count=self.given.get("task_reschedule_count", 0),
             first_task_reschedule_start_date=self.first_reschedule_date,
             max_tries=max_tries,
@@ -144,7 +144,9 @@ class Facts:
             sentry_integration="",
         )
 
-    def _dag_run(self, now: datetime) -> m.DagRun:
+    @property
+    def dag_run(self) -> m.DagRun:
+        """The run, as tasks are told about it."""
         date = self.logical_date
         return m.DagRun(
             dag_id=self.task.dag_id,
@@ -153,7 +155,7 @@ class Facts:
             data_interval_start=self.given.get("data_interval_start", date),
             data_interval_end=self.given.get("data_interval_end", date),
             run_after=self.run_after,
-            start_date=now,
+            start_date=self.run_after,
             end_date=None,
             run_type=self.given.get("run_type", "manual"),
             state="running",

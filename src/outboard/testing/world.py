@@ -1,12 +1,11 @@
-"""What a task under test finds outside of itself, and what it leaves there: the supervisor's store, and a witness beside it.
+"""What a task under test finds outside of itself, and what it leaves there: the store of local runs, and a witness beside it.
 
 Knows what is asked for and told. Must not know who asks, or over which wire.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -15,11 +14,11 @@ from outboard.protocol import messages as m
 from outboard.protocol import serde
 from outboard.sdk.connection import Connection
 from outboard.supervisor.local_store import LocalStore
-from outboard.supervisor.ports import LogSink, Ports, TaskKey, XComKey
+from outboard.supervisor.ports import LogSink, Ports, XComKey
 from outboard.testing.run_facts import Facts
-from outboard.testing.task_result import TriggeredRun
+from outboard.testing.witness import Witness
 
-__all__ = ("Leftovers", "Witness", "World")
+__all__ = ("Leftovers", "World")
 
 _PAGE = 1000
 
@@ -31,63 +30,6 @@ class Leftovers:
     variables: Mapping[str, str | None]
     connections: Mapping[str, Connection]
     xcoms: Mapping[str, Any]
-
-
-class Witness:
-    """Answers what a task tells of itself and asks of other Dags, and keeps it.
-
-    Attributes:
-        skipped: the tasks that are to be skipped, each with its map index.
-        rendered_fields: the rendered templates.
-        question: what a person is asked; None if nothing was.
-        triggered: the runs that were asked for.
-    """
-
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
-        self.skipped: list[tuple[str, int]] = []
-        self.rendered_fields: dict[str, Any] = {}
-        self.question: m.HITLDetailRequestResult | None = None
-        self.triggered: list[TriggeredRun] = []
-
-    async def skip_downstream(self, task: TaskKey, skipped: Sequence[tuple[str, int]]) -> None:
-        """See `outboard.supervisor.ports.TaskInstances`."""
-        self.skipped += skipped
-
-    async def set_rendered_fields(self, task: TaskKey, fields: Mapping[str, object]) -> None:
-        """See `outboard.supervisor.ports.TaskInstances`."""
-        self.rendered_fields.update(fields)
-
-    async def set_rendered_map_index(self, task: TaskKey, label: str) -> None:
-        """See `outboard.supervisor.ports.TaskInstances`. It is for people who look at pages."""
-
-    async def reschedule_start(self, instance_id: str) -> datetime | None:
-        """When the task began that has been put off since."""
-        return self._facts.first_reschedule_date
-
-    async def ask(self, task: TaskKey, request: m.CreateHITLDetailPayload) -> m.HITLDetailRequestResult:
-        """A person is asked."""
-        fields = {name: getattr(request, name) for name, *_ in m.HITLDetailRequestResult.spec}
-        self.question = m.HITLDetailRequestResult(**fields)
-        return self.question
-
-    async def trigger(self, task: TaskKey, request: m.TriggerDagRun) -> bool:
-        """A run of another Dag is asked for: there is every Dag, and no run yet."""
-        run = TriggeredRun(
-            dag_id=request.dag_id,
-            run_id=request.run_id,
-            conf=request.conf or {},
-            logical_date=request.logical_date,
-            run_after=request.run_after,
-            reset_dag_run=bool(request.reset_dag_run),
-            note=request.note,
-        )
-        self.triggered.append(run)
-        return True
-
-    async def state(self, task: TaskKey, dag_id: str, run_id: str) -> str | None:
-        """How a run has ended."""
-        return self._facts.triggered_run_state
 
 
 class World:
@@ -117,7 +59,8 @@ class World:
         Args:
             logs: where its records go.
         """
-        return attrs.evolve(self._store.ports(logs), task_instances=self.witness)
+        witness = self.witness
+        return attrs.evolve(self._store.ports(logs), task_instances=witness, human_inputs=witness, dag_runs=witness)
 
     def own_xcom_keys(self) -> list[str]:
         """The keys of the XComs that the task itself has left before, as the test says."""
