@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import structlog
 
-from outboard import DAG, BaseOperator, Context, Variable, get_current_context, task
+from outboard import DAG, BaseOperator, Context, HITLOperator, Param, Variable, get_current_context, task
 from outboard.sdk import client
 from outboard.sdk.dag import take_registered
 from outboard.testing import run_task
@@ -239,6 +239,31 @@ def test_the_folder_may_have_been_removed(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert run_task(lambda: 3).value == 3
+
+
+def test_what_a_try_makes_of_its_operator_is_gone_in_the_next() -> None:
+    class Counts(BaseOperator):
+        seen = 0
+
+        def execute(self, context: Context) -> int:
+            self.seen += 1
+            return self.seen
+
+    counts = Counts(task_id="counts")
+    assert [run_task(counts).value for _ in range(2)] == [1, 1]
+    assert counts.seen == 0
+
+
+def test_an_answer_does_not_stay_in_the_form() -> None:
+    asks = HITLOperator(
+        task_id="asks", subject="How many?", options=["go on"], params={"rows": Param(None, type=["null", "integer"])}
+    )
+    answer = {"chosen_options": ["go on"], "params_input": {"rows": 3}}
+    resumed = run_task(asks, context={"next_method": "execute_complete", "event": answer})
+    assert resumed.value["params_input"] == {"rows": 3}
+    asked = run_task(asks).human_input
+    assert asked is not None
+    assert asked.params["rows"]["value"] is None
 
 
 def test_a_stream_that_somebody_has_kept_leads_to_the_callers() -> None:

@@ -16,6 +16,7 @@ from outboard import (
     BranchPythonOperator,
     Connection,
     Context,
+    HITLOperator,
     Param,
     PokeReturnValue,
     RetryDecision,
@@ -27,7 +28,6 @@ from outboard import (
     task,
 )
 from outboard.errors import SerializationError, UsageError
-from outboard.protocol import messages as m
 from outboard.sdk import client
 from outboard.sdk.exceptions import (
     AirflowFailException,
@@ -44,6 +44,7 @@ from outboard.sdk.exceptions import (
     TaskDeferralTimeout,
     TaskDeferred,
 )
+from outboard.sdk.hitl import HITLTimeoutError, HITLUser
 from outboard.testing import HumanInput, TriggeredRun, run_task
 
 DAY = datetime(2026, 3, 4, 5, tzinfo=UTC)
@@ -398,19 +399,22 @@ def test_a_task_that_awaits_input_tells_how_to_go_on() -> None:
     assert (asked.subject, asked.options) == ("", ())
 
 
-def test_what_a_task_asks_a_person_is_told() -> None:
-    def body(ti: Any) -> None:
-        question = m.CreateHITLDetailPayload(
-            ti_id=ti.id, options=["yes", "no"], subject="Go on?", body="See the log.", defaults=["no"], multiple=False,
-            params={"why": ""}, assigned_users=[m.HITLUser(id="7", name="ann")],
-        )  # fmt: skip
-        client.current()._tell(question)  # type: ignore[attr-defined]  # as the operators for it do
-        raise TaskAwaitingInput(method_name="answered")
-
-    assert run_task(body).human_input == HumanInput(
-        subject="Go on?", body="See the log.", options=("yes", "no"), defaults=("no",), multiple=False, params={"why": ""},
-        assigned_users=("7",), timeout=None, next_method="answered", next_kwargs={},
+def test_what_a_task_asks_a_person_is_told_and_the_answer_is_what_it_goes_on_with() -> None:
+    asks = HITLOperator(
+        task_id="asks", subject="Go on?", body="See the log.", options=["yes", "no"], defaults="no",
+        assigned_users=HITLUser(id="7", name="ann"), response_timeout=timedelta(hours=1),
     )  # fmt: skip
+    asked = run_task(asks).human_input
+    assert asked == HumanInput(
+        subject="Go on?", body="See the log.", options=("yes", "no"), defaults=("no",), multiple=False, params={},
+        assigned_users=("7",), timeout=timedelta(hours=1), next_method="execute_complete", next_kwargs={},
+    )  # fmt: skip
+    answer = {"chosen_options": ["yes"], "params_input": {}, "responded_by_user": {"id": "7", "name": "ann"}}
+    resumed = run_task(asks, context={"next_method": asked.next_method, "event": answer, "now": DAY})
+    assert resumed.value == {**answer, "responded_at": DAY}
+    assert resumed.text == "ann says: yes"
+    late = run_task(asks, context={"next_method": asked.next_method, "event": {"error": "e", "error_type": "timeout"}})
+    assert isinstance(late.exception, HITLTimeoutError)
 
 
 def test_a_task_that_is_put_off_tells_until_when() -> None:

@@ -61,7 +61,7 @@ def run_in_process(facts: Facts, world: World) -> EndedTask:
             "run_task runs a task in this process already, and one at a time; let that end first, or use real=True"
         )
     try:
-        with surroundings.kept(), _declared(facts.task):
+        with surroundings.kept(), surroundings.operator_kept(facts.task.operator), _declared(facts.task):
             return _run(facts, world, needs_thread=needs_thread)
     finally:
         _turn.release()

@@ -6,6 +6,7 @@ tests follow. Threads that a body leaves behind, and files that it leaves open, 
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import signal
@@ -13,14 +14,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from outboard.sdk import client
 from outboard.sdk.dag import take_registered
 
-__all__ = ("kept",)
+if TYPE_CHECKING:
+    from outboard.sdk.operator import BaseOperator
+
+__all__ = ("kept", "operator_kept")
 
 
 @contextmanager
@@ -30,6 +34,20 @@ def kept() -> Iterator[None]:
         for part in _parts():
             stack.enter_context(part)
         yield
+
+
+@contextmanager
+def operator_kept(operator: BaseOperator) -> Iterator[None]:
+    """Put back what an operator is in the end: a bundle makes it anew for each try, and here one may run several times."""
+    before = dict(vars(operator))
+    if operator.params:
+        # Filled in by an answer, they would be the values of the next question.
+        operator.params = copy.deepcopy(operator.params)
+    try:
+        yield
+    finally:
+        vars(operator).clear()
+        vars(operator).update(before)
 
 
 def _parts() -> tuple[AbstractContextManager[None], ...]:
