@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from outboard.bundle import packer
-from outboard.bundle.compiler import Unit, compile_units
+from outboard.bundle.compiler import Unit, compile_units, join_codes
 from outboard.bundle.contents import collect
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ def told(here: Target, tmp_path: Path):
 
 def with_module(sketch: packer.Draft, name: str, text: bytes) -> packer.Draft:
     (code,) = compile_units(Path(sys.executable), [Unit("stand_in.py", text)])
-    codes = [code if module.name == name else old for module, old in zip(sketch.modules, sketch.codes, strict=True)]
-    return attrs.evolve(sketch, codes=tuple(codes))
+    starting = [module.name for module in sketch.modules if module.is_ours and not module.is_cold]
+    codes = [(each, code if each == name else sketch.code_of(each)) for each in starting]
+    return attrs.evolve(sketch, start_code=join_codes(Path(sys.executable), codes))
 
 
 def test_the_arguments_are_those_of_the_command_line(told, tmp_path: Path) -> None:
@@ -77,6 +78,33 @@ def tell():
 def test_a_module_knows_its_file_name_and_loader(told, tmp_path: Path) -> None:
     text = "def tell(): return [__file__, __name__, __spec__.name, type(__loader__).__name__]"
     assert told(text) == [f"{tmp_path}/bundle/tasks.py", "tasks", "tasks", "Importer"]
+
+
+def test_what_is_loaded_in_one_go_is_as_if_it_had_been_imported(told, tmp_path: Path) -> None:
+    text = """
+import importlib, sys
+
+def shape(module):
+    spec = module.__spec__
+    return {
+        "names": sorted(name for name in vars(module) if name[:2] == "__"),
+        "name": module.__name__, "package": module.__package__, "file": module.__file__,
+        "path": getattr(module, "__path__", None), "loader": module.__loader__ is spec.loader,
+        "spec": [spec.name, spec.parent, spec.origin, spec.submodule_search_locations, spec.has_location],
+        "in": sys.modules[module.__name__.rpartition(".")[0]].__dict__[module.__name__.rpartition(".")[2]] is module,
+    }
+
+def tell():
+    told = []
+    for name in ("outboard.protocol.messages", "outboard.protocol.frames"):
+        found = shape(sys.modules.pop(name))
+        told.append([found, shape(importlib.import_module(name)), shape(importlib.reload(sys.modules[name]))])
+    return told
+"""
+    package, module = told(text)
+    assert package[0] == package[1] == package[2]
+    assert module[0] == module[1] == module[2]
+    assert (package[0]["path"], module[0]["file"]) == ([], f"{tmp_path}/bundle/outboard/protocol/frames.py")
 
 
 def test_a_traceback_shows_the_authors_lines_and_ours(told) -> None:

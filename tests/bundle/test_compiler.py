@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from outboard.bundle.compiler import Unit, compile_units
+from outboard.bundle.compiler import Unit, compile_units, join_codes
 from outboard.errors import BundleError, LoadError
 
 PYTHON = Path(sys.executable)
@@ -93,3 +93,13 @@ def test_an_authors_module_is_compiled_as_it_is() -> None:
     module: dict[str, object] = {"__name__": "author"}
     exec(marshal.loads(code), module)
     assert (module["__doc__"], module["__annotations__"]) == ("Mine.", {"x": int})
+
+
+def test_the_code_of_several_modules_in_one_piece_is_that_of_each_in_the_given_order() -> None:
+    units = [Unit(f"{name}.py", f"text = 'shared'\nanswer = {name!r}".encode()) for name in "cab"]
+    codes = compile_units(PYTHON, units)
+    joined = join_codes(PYTHON, [(unit.name, code) for unit, code in zip(units, codes, strict=True)])
+    assert joined == join_codes(PYTHON, [(unit.name, code) for unit, code in zip(units, codes, strict=True)])
+    loaded = marshal.loads(joined)
+    assert [*loaded] == ["c.py", "a.py", "b.py"]
+    assert [*loaded.values()] == [marshal.loads(code) for code in codes]

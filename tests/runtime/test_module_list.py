@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from outboard.bundle.contents import child_modules
 from outboard.bundle.uv import find_uv
 from outboard.protocol import messages as m
 from tests.benchmarks.import_profile import imported_modules
@@ -21,6 +22,7 @@ from tests.benchmarks.packed import PackedFile, environment_with_msgpack, pack
 from tests.benchmarks.plain_supervisor import TaskRun, greeting, run_task
 
 AUTHOR_FILE = Path(__file__).with_name("author_file_that_tells_its_modules.py")
+AUTHOR_MODULE = f"tests.runtime.{AUTHOR_FILE.stem}"
 
 # Airflow's own floor, and the newest that the pins are tested on.
 OLDEST, NEWEST = (3, 10), (3, 13)
@@ -124,7 +126,18 @@ def test_the_stopwatch_sees_what_the_task_loads(bundle: PackedFile) -> None:
     """Otherwise the test above could not fail."""
     run, stopwatch = run_with_stopwatch(bundle)
     assert isinstance(run.returned, dict)
-    assert {"outboard.runtime.task_runner", "msgpack"} <= imported_modules(stopwatch) & {*run.returned["started"]}
+    assert {"_datetime", AUTHOR_MODULE} <= imported_modules(stopwatch) & {*run.returned["started"]}
+
+
+def test_every_task_loads_of_outboard_what_is_executed_in_one_go_and_the_names_that_its_file_asks_for(
+    bundle: PackedFile,
+) -> None:
+    """What is not, takes its way through the import system, which is dear."""
+    run, _ = run_with_stopwatch(bundle)
+    assert isinstance(run.returned, dict)
+    at_once = {module.name for module in child_modules() if not module.is_cold}
+    loaded = {name for name in run.returned["started"] if name.partition(".")[0] == "outboard"}
+    assert loaded == at_once | {"outboard.sdk.variable"}
 
 
 def surplus(modules: object, bare: set[str]) -> set[str]:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import CodeType, ModuleType
     from typing import Any, BinaryIO, NoReturn
 
 __all__ = ("Bundle", "Importer", "prepare")
@@ -29,23 +29,19 @@ class Importer:
         file: the bundle's path.
         stream: the bundle, open.
         modules: by name: whether it is a package, its file, and where its code starts and ends within all code.
-        hot: the first part of the code, which every task needs.
-        start: where the code begins in the file, for the rest of it.
+        start: where the code begins in the file.
 
     Attributes:
         folder: where the author's files are unpacked, if they are: what ``__file__`` of their modules then tells.
         natives: the files of native modules that belong to packages in memory, by name.
     """
 
-    __slots__ = ("_file", "_hot", "_modules", "_start", "_stream", "folder", "natives")
+    __slots__ = ("_file", "_modules", "_start", "_stream", "folder", "natives")
 
-    def __init__(
-        self, file: str, stream: BinaryIO, modules: dict[str, tuple[bool, str, int, int]], hot: bytes, start: int
-    ) -> None:
+    def __init__(self, file: str, stream: BinaryIO, modules: dict[str, tuple[bool, str, int, int]], start: int) -> None:
         self._file = file
         self._stream = stream
         self._modules = modules
-        self._hot = memoryview(hot)
         self._start = start
         self.folder = ""
         self.natives: dict[str, str] = {}
@@ -55,8 +51,11 @@ class Importer:
         entry = self._modules.get(name)
         if entry is None:
             return self._native_spec(name) if name in self.natives else None
+        return self._spec(name, entry[0])
+
+    def _spec(self, name: str, is_package: bool) -> ModuleSpec:
         # The class is taken from a living specimen: importlib.machinery would have to be imported.
-        spec: ModuleSpec = type(sys.__spec__)(name, self, is_package=entry[0])  # type: ignore[arg-type]
+        spec: ModuleSpec = type(sys.__spec__)(name, self, is_package=is_package)  # type: ignore[arg-type]
         return spec
 
     def _native_spec(self, name: str) -> ModuleSpec:
@@ -97,16 +96,36 @@ class Importer:
 
     def get_code(self, name: str) -> Any:
         """A module's code object."""
-        _, _, start, end = self._modules[name]
-        if end <= len(self._hot):
-            return loads(self._hot[start:end])
         from posix import pread
 
-        return loads(pread(self._stream.fileno(), end - start, self._start + start))
+        _, _, start, end = self._modules[name]
+        found = loads(pread(self._stream.fileno(), end - start, self._start + start))
+        return found[name] if type(found) is dict else found
 
-    def release(self) -> None:
-        """Give back the memory of code that has been loaded; what is asked for from now on is read from the file."""
-        self._hot = memoryview(b"")
+    def load(self, codes: dict[str, CodeType]) -> None:
+        """Import modules whose code is at hand.
+
+        The import system would come to the same, but it takes longer for a module than most of them take for themselves.
+
+        Args:
+            codes: by name, in an order in which each module finds those that it imports.
+        """
+        loaded, new = sys.modules, type(sys)
+        for name in codes:
+            is_package, file = self._modules[name][:2]
+            module = loaded[name] = new(name)
+            module.__spec__ = spec = self._spec(name, is_package)
+            module.__loader__ = self  # type: ignore[assignment]
+            module.__package__ = spec.parent
+            module.__file__ = f"{self._file}/{file}"
+            if is_package:
+                module.__path__ = spec.submodule_search_locations  # type: ignore[assignment]
+        for name, code in codes.items():
+            module = loaded[name]
+            exec(code, module.__dict__)
+            package, _, last = name.rpartition(".")
+            if package:
+                setattr(loaded[package], last, module)
 
     def get_source(self, name: str) -> str:
         """A module's text, for the lines of a traceback."""
@@ -187,7 +206,6 @@ class Bundle:
         Raises:
             BundleError: the bundle is for another kind of machine, or there is no place to unpack it.
         """
-        self._importer.release()
         environment = self._environment
         if environment["machine"]:
             from outboard.bundle.platform import check
@@ -251,7 +269,7 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
     Args:
         file: the bundle, as the system named it when it started us.
         payload: what `outboard.bundle.packer` packed.
-        hot: the code that every task needs.
+        hot: the code of the modules that every task needs, marshalled as `Importer.load` takes it.
     """
     if not file.startswith("/"):
         # The author's code may change the folder, and the path must outlive that.
@@ -259,7 +277,7 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
 
         file = getcwd() + "/" + file
     del sys.argv[0]  # "-c"
-    importer = Importer(file, payload["file"], payload["modules"], hot, payload["start"])
+    importer = Importer(file, payload["file"], payload["modules"], payload["start"])
     # Before the finder that looks at the disk, after those for modules that are part of the interpreter.
     sys.meta_path.insert(-1, importer)
     bundle = Bundle(file, payload["bundle"], payload["environment"], importer)
@@ -268,6 +286,7 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
     # Last: what is found nowhere else, for interpreters that the author's code starts, and that get this one's path.
     # Opening the zip costs 2 ms, and nearly no task gets here.
     sys.path += [file + folder for folder in payload["environment"]["inside"]]
+    importer.load(loads(hot))
     return bundle
 
 

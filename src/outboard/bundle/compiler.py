@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ("COMPILE_TIMEOUT", "Unit", "compile_library", "compile_units", "evaluate")
+__all__ = ("COMPILE_TIMEOUT", "Unit", "compile_library", "compile_units", "evaluate", "join_codes")
 
 COMPILE_TIMEOUT = 600.0
 """Seconds for all files together; a thousand files take about ten, and a large environment has ten thousand."""
@@ -78,6 +78,13 @@ for name, data in marshal.load(sys.stdin.buffer):
 sys.stdout.buffer.write(marshal.dumps(answer, 2))
 """
 
+# What is marshalled together shares its strings, and is read in two thirds of the time.
+_JOINER = """
+import sys, marshal
+codes = {name: marshal.loads(code) for name, code in marshal.load(sys.stdin.buffer)}
+sys.stdout.buffer.write(marshal.dumps(marshal.dumps(codes), 2))
+"""
+
 
 @attrs.frozen
 class Unit:
@@ -111,6 +118,23 @@ def compile_units(executable: Path, units: Sequence[Unit]) -> list[bytes]:
         raise LoadError(f"{where}: {answer['reason']}")
     codes: list[bytes] = answer
     return codes
+
+
+def join_codes(executable: Path, codes: Sequence[tuple[str, bytes]]) -> bytes:
+    """Make one piece of several modules' code, for the interpreter that compiled it.
+
+    Args:
+        executable: the interpreter.
+        codes: the name and the marshalled code of each module.
+
+    Returns:
+        A marshalled dict of the code objects by name, in the same order.
+
+    Raises:
+        BundleError: the interpreter failed.
+    """
+    answer: bytes = evaluate(executable, _JOINER, list(codes))
+    return answer
 
 
 def compile_library(executable: Path, sources: dict[str, bytes]) -> dict[str, bytes]:

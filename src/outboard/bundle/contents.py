@@ -14,6 +14,7 @@ import attrs
 import outboard
 from outboard.bundle.author import author_contents
 from outboard.bundle.module import AuthorContents, Module
+from outboard.bundle.start_order import start_order
 from outboard.bundle.target import Target
 from outboard.errors import BundleError
 
@@ -21,11 +22,11 @@ __all__ = (
     "CHILD_LIBRARIES",
     "CHILD_MODULES",
     "CHILD_PACKAGES",
-    "COLD_MODULES",
     "HOT_LIBRARY",
     "KNOWN_LIBRARIES",
     "OPTIONAL_LIBRARIES",
     "PARENT_MODULES",
+    "START_ROOTS",
     "VENDOR_FOLDER",
     "AuthorContents",
     "Module",
@@ -60,31 +61,8 @@ CHILD_MODULES = (
 PARENT_MODULES = frozenset({"comms/descriptors.py", "comms/in_memory.py", "comms/serving.py"})
 """Which files of this package run in the child: these packages and modules, without those that are the parent's."""
 
-COLD_MODULES = frozenset(
-    f"outboard.{name}"
-    for name in (
-        "bundle.nested",
-        "bundle.platform",
-        "bundle.unpack",
-        "protocol.serialized_dag",
-        "protocol.serialized_params",
-        "runtime.coroutine_body",
-        "runtime.dag_parser",
-        "runtime.dag_serde",
-        "runtime.logging_bridge",
-        "runtime.param_serde",
-        "runtime.structlog_bridge",
-        "runtime.tracebacks",
-        "sdk.dag_param",
-        "sdk.param",
-        "sdk.param_judge",
-        "sdk.param_schema",
-        "sdk.params",
-        "sdk.retry_decision",
-        "sdk.retry_policy",
-    )
-)
-"""Modules that a plain task does not load: their code stays in the file until somebody asks for it."""
+START_ROOTS = ("outboard.runtime.server", "outboard.runtime.task_runner", "outboard.sdk.dag", "outboard.sdk.task")
+"""What every task loads, with what these import: it is executed in one go, before anything else."""
 
 VENDOR_FOLDER = "_vendor"
 """Where the files of libraries are inside the bundle."""
@@ -112,14 +90,16 @@ def collect(paths: Sequence[Path], includes: Sequence[Path], target: Target) -> 
 
 
 def child_modules() -> list[Module]:
-    """The modules of outboard that run in the child."""
+    """The modules of outboard that run in the child: first those that every task loads, in the order to execute them in."""
     root = Path(outboard.__file__).parent
     files = [root / name for name in CHILD_MODULES]
     for package in CHILD_PACKAGES:
         files += sorted((root / package).rglob("*.py"))
     wanted = (file for file in files if file.relative_to(root).as_posix() not in PARENT_MODULES)
-    modules = (_module_of(file, root.parent) for file in wanted)
-    return [attrs.evolve(module, is_ours=True, is_cold=module.name in COLD_MODULES) for module in modules]
+    modules = {module.name: module for module in (_module_of(file, root.parent) for file in wanted)}
+    order = start_order(START_ROOTS, {name: module.text for name, module in modules.items()})
+    ordered = [modules[name] for name in dict.fromkeys([*order, *modules])]
+    return [attrs.evolve(module, is_ours=True, is_cold=module.name not in order) for module in ordered]
 
 
 def lacking(target: Target) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from outboard.bundle.archive import Archive
-from outboard.bundle.compiler import Unit, compile_units
+from outboard.bundle.compiler import Unit, compile_units, join_codes
 from outboard.bundle.contents import (
     HOT_LIBRARY,
     VENDOR_FOLDER,
@@ -89,6 +89,7 @@ class Draft:
         target: the interpreter and environment that it will run in.
         modules: every module that is inside.
         codes: the marshalled code of each module, in the same order.
+        start_code: that of the modules that every task loads, in one piece.
         carried: the environment, if the bundle carries it (it is fat); None if it is found where it is (thin).
         files: the author's files as an archive to unpack, if there is data among them; else empty.
         schema: the date of the supervisor schema that it is stamped with.
@@ -100,6 +101,7 @@ class Draft:
     target: Target
     modules: tuple[Module, ...]
     codes: tuple[bytes, ...]
+    start_code: bytes
     carried: PackedEnvironment | None
     files: bytes
     schema: str
@@ -171,11 +173,14 @@ def draft(
     vendored = library_in(target, HOT_LIBRARY) if carried else vendored_modules(lacking(target))
     modules = (*child_modules(), *author.modules, *vendored)
     units = [Unit(module.file, module.text, stripped=module.is_ours) for module in modules]
+    codes = compile_units(target.executable, units)
+    starting = [(module.name, code) for module, code in zip(modules, codes, strict=True) if _starts(module)]
     return Draft(
         author=author,
         target=target,
         modules=modules,
-        codes=tuple(compile_units(target.executable, units)),
+        codes=tuple(codes),
+        start_code=join_codes(target.executable, starting),
         carried=carried,
         files=compress({module.file: module.text for module in author.modules} | author.data) if author.data else b"",
         schema=schema,
@@ -299,29 +304,33 @@ def _environment(sketch: Draft) -> dict[str, Any]:
     }
 
 
-def _code(sketch: Draft) -> tuple[bytes, dict[str, tuple[bool, str, int, int]], int]:
-    """All modules' code in one piece, where each one's is, and how much of it every task reads."""
-    code = bytearray()
+def _starts(module: Module) -> bool:
+    """Whether every task loads it, before anything of the author's."""
+    return module.is_ours and not module.is_cold
+
+
+def _code(sketch: Draft) -> tuple[bytes, dict[str, tuple[bool, str, int, int]]]:
+    """All modules' code in one piece, and where each one's is: that of every start first, and what few need last."""
+    code = bytearray(sketch.start_code)
     index = {}
-    hot = 0
     for module in sorted(sketch.modules, key=lambda module: module.is_cold):
         if module.name == _BOOTSTRAP:
             continue
-        start = len(code)
-        code += sketch.code_of(module.name)
-        index[module.name] = (module.is_package, module.file, start, len(code))
-        if not module.is_cold:
-            hot = len(code)
-    return bytes(code), index, hot
+        start, end = 0, len(sketch.start_code)
+        if not _starts(module):
+            start, end = len(code), len(code) + len(sketch.code_of(module.name))
+            code += sketch.code_of(module.name)
+        index[module.name] = (module.is_package, module.file, start, end)
+    return bytes(code), index
 
 
 def _payload(
-    sketch: Draft, manifest: Manifest, dags: Dags, index: dict[str, tuple[bool, str, int, int]], hot: int
+    sketch: Draft, manifest: Manifest, dags: Dags, index: dict[str, tuple[bool, str, int, int]]
 ) -> dict[str, Any]:
     return {
         "bootstrap": sketch.code_of(_BOOTSTRAP),
         "modules": index,
-        "hot": hot,
+        "hot": len(sketch.start_code),
         "environment": _environment(sketch),
         "bundle": {
             "name": manifest.name,
@@ -346,8 +355,8 @@ def _assemble(sketch: Draft, manifest: Manifest, dags: Dags) -> bytes:
     Members go into the executable region, but for the author's text, which *is* the sources, and for what is unpacked: Airflow
     reads all of the executable region of every bundle on its way to the right one, once in each of its processes.
     """
-    code, index, hot = _code(sketch)
-    head = executable_head(_start(sketch), sketch.target.tag, _payload(sketch, manifest, dags, index, hot), code)
+    code, index = _code(sketch)
+    head = executable_head(_start(sketch), sketch.target.tag, _payload(sketch, manifest, dags, index), code)
     outer = {module.file: module.text for module in sketch.author.modules}
     inner = {MANIFEST_MEMBER: manifest.to_json()}
     inner |= {module.file: module.text for module in sketch.modules if module.file not in outer}
