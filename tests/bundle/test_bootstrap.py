@@ -75,6 +75,25 @@ def tell():
     assert told(text) == [[3, "Use exit() to exit"], [3, "Use quit() to exit"]]
 
 
+def test_the_authors_garbage_is_collected_and_what_was_there_before_is_not_looked_at(told) -> None:
+    text = """
+import gc, weakref, outboard
+
+class Circle: pass
+
+def tell():
+    circle = Circle()
+    circle.itself = circle
+    gone, kept = [], []
+    weakref.finalize(circle, gone.append, "gone")
+    del circle
+    while not gone and len(kept) < 100_000:
+        kept.append([])
+    return [gone, any(each is vars(outboard) for each in gc.get_objects())]
+"""
+    assert told(text) == [["gone"], False]
+
+
 def test_a_module_knows_its_file_name_and_loader(told, tmp_path: Path) -> None:
     text = "def tell(): return [__file__, __name__, __spec__.name, type(__loader__).__name__]"
     assert told(text) == [f"{tmp_path}/bundle/tasks.py", "tasks", "tasks", "Importer"]

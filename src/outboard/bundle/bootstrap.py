@@ -271,6 +271,9 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
         payload: what `outboard.bundle.packer` packed.
         hot: the code of the modules that every task needs, marshalled as `Importer.load` takes it.
     """
+    import gc
+
+    gc.disable()
     if not file.startswith("/"):
         # The author's code may change the folder, and the path must outlive that.
         from posix import getcwd
@@ -287,6 +290,9 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
     # Opening the zip costs 2 ms, and nearly no task gets here.
     sys.path += [file + folder for folder in payload["environment"]["inside"]]
     importer.load(loads(hot))
+    # Nothing of all this is ever garbage, so the collector need not look at it: not while it grows, and not later.
+    gc.freeze()
+    gc.enable()
     return bundle
 
 
