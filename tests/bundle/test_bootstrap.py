@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
-from outboard.bundle import packer
+from outboard.bundle import packer, target
 from outboard.bundle.compiler import Unit, compile_units, join_codes
 from outboard.bundle.contents import collect
+from tests.runtime.test_module_list import INTERPRETERS
 
 if TYPE_CHECKING:
     from outboard.bundle.target import Target
@@ -32,11 +32,12 @@ def main(arguments, bundle):
 def told(here: Target, tmp_path: Path):
     """Run an author's file in the process of its bundle, and return what its function ``tell`` returns."""
 
-    def run(text: str, name: str = "tasks.py") -> object:
+    def run(text: str, name: str = "tasks.py", there: Target = here) -> object:
         source = tmp_path / name
         source.write_text(text)
         bundle = tmp_path / "bundle"
-        sketch = with_module(packer.draft(collect([source], [], here), here), "outboard.runtime.server", STAND_IN)
+        sketch = packer.draft(collect([source], [], there), there)
+        sketch = with_module(sketch, "outboard.runtime.server", STAND_IN)
         packer.write(sketch, bundle, {"some_dag": ()})
         done = subprocess.run([bundle, "an", "argument"], capture_output=True, text=True, timeout=60, check=False)
         assert done.stderr == ""
@@ -46,10 +47,11 @@ def told(here: Target, tmp_path: Path):
 
 
 def with_module(sketch: packer.Draft, name: str, text: bytes) -> packer.Draft:
-    (code,) = compile_units(Path(sys.executable), [Unit("stand_in.py", text)])
+    python = sketch.target.executable
+    (code,) = compile_units(python, [Unit("stand_in.py", text)])
     starting = [module.name for module in sketch.modules if module.is_ours and not module.is_cold]
     codes = [(each, code if each == name else sketch.code_of(each)) for each in starting]
-    return attrs.evolve(sketch, start_code=join_codes(Path(sys.executable), codes))
+    return attrs.evolve(sketch, start_code=join_codes(python, codes))
 
 
 def test_the_arguments_are_those_of_the_command_line(told, tmp_path: Path) -> None:
@@ -124,6 +126,37 @@ def tell():
     assert package[0] == package[1] == package[2]
     assert module[0] == module[1] == module[2]
     assert (package[0]["path"], module[0]["file"]) == ([], f"{tmp_path}/bundle/outboard/protocol/frames.py")
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_datetime_is_pythons_own_with_the_classes_that_outboard_uses(told, version: str) -> None:
+    text = """
+import pickle, sys
+was_there = "datetime" in sys.modules
+import datetime
+from datetime import date, time, timedelta, timezone, tzinfo
+from outboard.protocol import codec, log_records, serde
+
+def tell():
+    moment = datetime.datetime(2026, 11, 30, 12, tzinfo=timezone.utc)
+    values = [moment, moment.date(), moment.timetz(), timedelta(days=1), timezone.utc, timezone(timedelta(hours=1))]
+    ours = [codec.datetime, codec.timedelta, serde.date, serde.timezone, serde.tzinfo, log_records.time]
+    return {
+        "was there": was_there,
+        "file": datetime.__file__.rpartition("/")[2],
+        "same": [datetime.datetime, timedelta, date, timezone, tzinfo, time] == ours,
+        "pickled": pickle.loads(pickle.dumps(values)) == values,
+        "parsed": str(datetime.datetime.strptime("2026-11-30", "%Y-%m-%d")),
+    }
+"""
+    there = attrs.evolve(target.inspect(Path(INTERPRETERS[version])), start_files=())
+    assert told(text, there=there) == {
+        "was there": False,
+        "file": "datetime.py",
+        "same": True,
+        "pickled": True,
+        "parsed": "2026-11-30 00:00:00",
+    }
 
 
 def test_a_traceback_shows_the_authors_lines_and_ours(told) -> None:

@@ -47,7 +47,7 @@ ALLOWED = frozenset(
             "reprlib",
         ),
         *("datetime", "_datetime", "math", "_struct", "struct", "time"),
-        *("_json", "_signal", "_socket", "_thread", "atexit", "errno", "fcntl", "select"),
+        *("_json", "_signal", "_socket", "_thread", "atexit", "errno", "fcntl", "gc", "select"),
         *("__main__", "__mp_main__"),
     }
 )

@@ -289,11 +289,27 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
     # Last: what is found nowhere else, for interpreters that the author's code starts, and that get this one's path.
     # Opening the zip costs 2 ms, and nearly no task gets here.
     sys.path += [file + folder for folder in payload["environment"]["inside"]]
-    importer.load(loads(hot))
+    _load(importer, loads(hot))
     # Nothing of all this is ever garbage, so the collector need not look at it: not while it grows, and not later.
     gc.freeze()
     gc.enable()
     return bundle
+
+
+def _load(importer: Importer, codes: dict[str, CodeType]) -> None:
+    """Load what every task needs. What that takes from `datetime`, it gets from the compiled module behind it.
+
+    `datetime` itself would first define all of its classes in Python, to have them replaced at its end. Whoever imports it
+    later gets it whole, with these same classes in it.
+    """
+    if "datetime" in sys.modules:  # a start file of the environment asked for it
+        importer.load(codes)
+        return
+    import _datetime  # type: ignore[import-not-found]
+
+    sys.modules["datetime"] = _datetime
+    importer.load(codes)
+    del sys.modules["datetime"]
 
 
 def _prepare_builtins() -> None:
