@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgpack
 import pytest
 
 from outboard.errors import LocalProtocolError, RemoteProtocolError
+from outboard.protocol import packing
 from outboard.protocol.packing import packb, unpackb
+
+
+@pytest.fixture(params=["with the library", "without it"], autouse=True)
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether msgpack was loaded before: it must make no difference."""
+    packing.load()
+    monkeypatch.setattr(packing, "_handled", 0)
+    if request.param == "without it":
+        monkeypatch.setattr(packing, "_library", None)
 
 
 def test_a_zone_is_lost_and_the_instant_kept() -> None:
@@ -66,3 +78,78 @@ def test_the_packer_is_sound_after_it_failed() -> None:
     with pytest.raises(LocalProtocolError):
         packb([1, 2, object()])
     assert packb([1, 2]) == b"\x92\x01\x02"
+
+
+# ── when the library is loaded ──────────────────────────────────────────────────────────────────────────────────────
+
+BEGINNING = """
+import sys
+from outboard.protocol.packing import WORTH_LOADING, load, packb, unpackb
+is_loaded = lambda: "msgpack" in sys.modules
+"""
+
+
+def said_by(script: str) -> str:
+    """What a process of its own prints, in which nothing has been packed before."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEGINNING + script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("once", ["packb('x' * 1000)", "unpackb(bytes([0xD9, 200]) + b'x' * 200)"])
+def test_a_few_short_values_do_not_load_the_library_and_many_do(once: str) -> None:
+    script = """
+rounds = 0
+while not is_loaded() and rounds < WORTH_LOADING:
+    ONCE
+    rounds += 1
+print(10 < rounds <= WORTH_LOADING // 200 + 1)
+"""
+    assert said_by(script.replace("ONCE", once)) == "True"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "packb('x' * 10_000)",
+        "packb([bytearray(1)])",
+        "unpackb(b'\\xd4\\x07\\x2a')",
+        "unpackb(b'\\x81\\x92\\x01\\x91\\x02\\xc3')",
+    ],
+)
+def test_a_long_or_uncommon_value_loads_it(call: str) -> None:
+    assert said_by(f"{call}\nprint(is_loaded())") == "True"
+
+
+def test_without_the_library_short_values_go_on_and_others_say_what_is_missing() -> None:
+    script = """
+sys.modules["msgpack"] = None
+for _ in range(WORTH_LOADING // 1000 + 10):
+    assert unpackb(packb("x" * 1000)) == "x" * 1000
+for call in (packb, bytearray(1)), (unpackb, b"\\xc1"):
+    try:
+        call[0](call[1])
+    except ImportError as error:
+        print(error.name)
+"""
+    assert said_by(script) == "msgpack\nmsgpack"
+
+
+def test_what_is_packed_while_this_thread_imports_the_library_does_without_it() -> None:
+    """As a finalizer does that logs something, in the middle of that import."""
+    script = """
+class Interruption:
+    def find_spec(self, name, path=None, target=None):
+        if name == "msgpack.ext":
+            print(all(unpackb(packb("x" * 1000)) == "x" * 1000 for _ in range(WORTH_LOADING // 1000 + 10)))
+            try:
+                load()
+            except ImportError:
+                print("not now")
+sys.meta_path.insert(0, Interruption())
+load()
+print(packb(bytearray(1)))
+"""
+    assert said_by(script) == "True\nnot now\nb'\\xc4\\x01\\x00'"

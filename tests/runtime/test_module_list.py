@@ -52,7 +52,7 @@ ALLOWED = frozenset(
     }
 )
 # The author's file lies in a package, which comes along.
-OURS = frozenset({"outboard", "msgpack", "tests"})
+OURS = frozenset({"outboard", "tests"})
 # What of ours a task without arguments, hooks, limits and waits has no use for.
 UNUSED = frozenset(
     {
@@ -66,8 +66,6 @@ UNUSED = frozenset(
         ),
     }
 )
-# msgpack's compiled code leaves two modules without files behind; one is named after the compiler's version.
-CYTHON = ("cython_runtime", "_cython_")
 
 
 def interpreters() -> dict[str, str]:
@@ -142,7 +140,7 @@ def test_every_task_loads_of_outboard_what_is_executed_in_one_go_and_the_names_t
 
 def surplus(modules: object, bare: set[str]) -> set[str]:
     assert isinstance(modules, (list, frozenset))
-    new = {name for name in modules if name not in bare | ALLOWED and not name.startswith(CYTHON)}
+    new = {name for name in modules if name not in bare | ALLOWED}
     return {name for name in new if name.split(".")[0] not in OURS}
 
 

@@ -164,3 +164,22 @@ def test_over_sockets_frames_and_records_have_a_connection_each(tmp_path: Path) 
         ("said", "task.stdout", "info"),
         ("the task ends", "outboard", "info"),
     ]
+
+
+@pytest.mark.parametrize(("imported", "is_loaded"), [("", False), ("import threading", True), ("import logging", True)])
+def test_the_library_that_packs_long_values_is_loaded_before_there_are_threads(
+    tmp_path: Path, imported: str, is_loaded: bool
+) -> None:
+    """A thread that loads it later waits for imports of other threads, which may wait for what it holds."""
+    text = source("def body():\n    return 'msgpack' in sys.modules", head=f"import sys\n{imported}")
+    with Child(tmp_path, text) as child:
+        child.run()
+    assert child.requests[-2].value is is_loaded
+
+
+def test_a_task_with_threads_runs_where_that_library_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "msgpack.py").write_text("raise ImportError('broken')")
+    with Child(tmp_path, source("def body():\n    return 'short'", head="import threading")) as child:
+        report = child.run()
+    assert type(report).__name__ == "SucceedTask"
+    assert child.requests[-2].value == "short"

@@ -22,12 +22,12 @@ __all__ = (
     "CHILD_LIBRARIES",
     "CHILD_MODULES",
     "CHILD_PACKAGES",
-    "HOT_LIBRARY",
     "KNOWN_LIBRARIES",
     "OPTIONAL_LIBRARIES",
     "PARENT_MODULES",
     "START_ROOTS",
     "VENDOR_FOLDER",
+    "WIRE_LIBRARY",
     "AuthorContents",
     "Module",
     "child_modules",
@@ -67,8 +67,8 @@ START_ROOTS = ("outboard.runtime.server", "outboard.runtime.task_runner", "outbo
 VENDOR_FOLDER = "_vendor"
 """Where the files of libraries are inside the bundle."""
 
-HOT_LIBRARY = "msgpack"
-"""The library that every task needs, to talk to its supervisor."""
+WIRE_LIBRARY = "msgpack"
+"""The library that a task may need to talk to its supervisor, also before its environment is unpacked."""
 
 _OUR_NAMES = frozenset({"__main__", "outboard", VENDOR_FOLDER, *CHILD_LIBRARIES})
 
@@ -139,9 +139,7 @@ def _library(origin: Path) -> list[Module]:
 
 
 def _vendored(module: Module) -> Module:
-    # Of msgpack, too, only what stands in for its native part is needed by few.
-    is_cold = module.name.partition(".")[0] != HOT_LIBRARY or module.name == f"{HOT_LIBRARY}.fallback"
-    return attrs.evolve(module, file=f"{VENDOR_FOLDER}/{module.file}", is_cold=is_cold, is_vendored=True)
+    return attrs.evolve(module, file=f"{VENDOR_FOLDER}/{module.file}", is_cold=True, is_vendored=True)
 
 
 def _module_of(file: Path, root: Path) -> Module:

@@ -22,8 +22,8 @@ import attrs
 from outboard.bundle.archive import Archive
 from outboard.bundle.compiler import Unit, compile_units, join_codes
 from outboard.bundle.contents import (
-    HOT_LIBRARY,
     VENDOR_FOLDER,
+    WIRE_LIBRARY,
     AuthorContents,
     Module,
     child_modules,
@@ -170,7 +170,7 @@ def draft(
         LoadError: one of the author's files has a syntax error.
     """
     # What talks to the supervisor must work before the environment is unpacked.
-    vendored = library_in(target, HOT_LIBRARY) if carried else vendored_modules(lacking(target))
+    vendored = library_in(target, WIRE_LIBRARY) if carried else vendored_modules(lacking(target))
     modules = (*child_modules(), *author.modules, *vendored)
     units = [Unit(module.file, module.text, stripped=module.is_ours) for module in modules]
     codes = compile_units(target.executable, units)

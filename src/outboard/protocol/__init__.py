@@ -5,6 +5,7 @@ runs a task) and the supervisor (its parent), use the same code.
 
 ======================  ==============================================================
 `packing`               msgpack with the protocol's settings
+`short_packing`         the same for short values, without the library
 `frames`                a length prefix and an array ⇄ `Frame`
 `messages`              the catalogue, generated from the released schemas
 `timestamps`,           text ⇄ times and durations, alike on every Python

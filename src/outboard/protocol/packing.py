@@ -1,14 +1,16 @@
-"""msgpack with the protocol's settings; the only module that imports it.
+"""msgpack with the protocol's settings; the only module that imports it, and not before that pays.
 
 Aware datetimes travel as the timestamp extension and come back in UTC. Other extension codes come back as opaque
 `msgpack.ExtType` values, since a reader must not fail on what it does not know.
+
+A process that exchanges a few short values does without the library, see `outboard.protocol.short_packing`. Later it is loaded
+in the middle of a call, whatever locks the caller holds; so a process calls `load` before it starts a thread.
 """
 
 from __future__ import annotations
 
-import msgpack
-
 from outboard.errors import LocalProtocolError, RemoteProtocolError
+from outboard.protocol import short_packing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +18,36 @@ if TYPE_CHECKING:
 
     from outboard.types import Buffer
 
-__all__ = ("packb", "unpackb")
+__all__ = ("WORTH_LOADING", "load", "packb", "unpackb")
 
-# Reusing one packer saves building its buffer for each message. In C it holds the GIL for a whole call, so threads may share
-# it; in pure Python it does not, and each call needs a buffer of its own.
-_IS_COMPILED = msgpack.Packer.__module__ != "msgpack.fallback"
+WORTH_LOADING = 64 * 1024
+"""Bytes of short values that take as long without the library as the library takes to load."""
+
+_library: Any = None
+_pack: Any = None
+_handled = 0  # bytes, without the library
+
+_UNPACK_ERRORS = (ValueError, TypeError, OverflowError, RecursionError)
+
+
+def load() -> None:
+    """Load the library, if it isn't loaded.
+
+    Raises:
+        ImportError: it is not there, or this thread is in the middle of importing it, or something that it needs.
+    """
+    global _library, _pack
+    if _library is not None:
+        return
+    import msgpack
+    from msgpack import Packer, packb
+
+    # Reusing one packer saves building its buffer for each message. In C it holds the GIL for a whole call, so threads may
+    # share it; in pure Python it does not, and each call needs a buffer of its own.
+    is_compiled = Packer.__module__ != "msgpack.fallback"
+    options = {"datetime": True, "default": _other}
+    _pack = Packer(**options).pack if is_compiled else lambda value: packb(value, **options)
+    _library = msgpack
 
 
 def _other(value: Any) -> object:
@@ -29,12 +56,7 @@ def _other(value: Any) -> object:
         raise TypeError(f"can not serialize {type(value).__name__!r} object")
     from calendar import timegm
 
-    return msgpack.Timestamp(timegm(value.utctimetuple()), value.microsecond * 1000)
-
-
-_packer = msgpack.Packer(datetime=True, default=_other)
-
-_UNPACK_ERRORS = (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException)
+    return _library.Timestamp(timegm(value.utctimetuple()), value.microsecond * 1000)
 
 
 def packb(value: object) -> bytes:
@@ -42,9 +64,16 @@ def packb(value: object) -> bytes:
 
     Raises:
         LocalProtocolError: the value has a part that msgpack cannot carry. `codec.check_json` tells which.
+        ImportError: the library is needed, and cannot be loaded.
     """
+    if _library is None:
+        short = short_packing.pack(value)
+        if short is not None:
+            _count(len(short))
+            return short
+        load()
     try:
-        packed: bytes = _packer.pack(value) if _IS_COMPILED else msgpack.packb(value, datetime=True, default=_other)
+        packed: bytes = _pack(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"a value cannot be packed: {error}") from error
     return packed
@@ -55,23 +84,39 @@ def unpackb(data: Buffer) -> object:
 
     Raises:
         RemoteProtocolError: the data is not msgpack, is cut short, or goes on behind the value.
+        ImportError: the library is needed, and cannot be loaded.
     """
+    if _library is None:
+        for short in short_packing.unpack(bytes(data)):
+            _count(len(data))
+            return short
+        load()
     try:
-        value: object = msgpack.unpackb(data, timestamp=3, strict_map_key=False, ext_hook=_extension)
+        value: object = _library.unpackb(data, timestamp=3, strict_map_key=False, ext_hook=_extension)
     except TypeError:
         return _unpack_odd_keys(data)
-    except _UNPACK_ERRORS as error:
+    except (*_UNPACK_ERRORS, _library.UnpackException) as error:
         raise RemoteProtocolError(f"a frame's payload is not one msgpack value: {_reason(error)}") from error
     return value
+
+
+def _count(size: int) -> None:
+    global _handled
+    _handled += size
+    if _handled > WORTH_LOADING:
+        try:  # noqa: SIM105  # contextlib is not the child's to load
+            load()
+        except ImportError:  # next time
+            pass
 
 
 def _unpack_odd_keys(data: Buffer) -> object:
     # Only the one message with such a key is of no use; refusing the payload would end the whole exchange.
     try:
-        value: object = msgpack.unpackb(
+        value: object = _library.unpackb(
             data, timestamp=3, strict_map_key=False, ext_hook=_extension, object_pairs_hook=_map
         )
-    except _UNPACK_ERRORS as error:
+    except (*_UNPACK_ERRORS, _library.UnpackException) as error:
         raise RemoteProtocolError(f"a frame's payload is not one msgpack value: {_reason(error)}") from error
     return value
 
@@ -86,7 +131,7 @@ def _key(key: object) -> object:
 
 def _extension(code: int, data: bytes) -> object:
     # ExtType itself refuses the negative codes, which msgpack keeps for later use.
-    return tuple.__new__(msgpack.ExtType, (code, data))
+    return tuple.__new__(_library.ExtType, (code, data))
 
 
 def _reason(error: BaseException) -> str:

@@ -15,13 +15,20 @@ __all__ = ("when_imported",)
 
 
 def when_imported(callbacks: dict[str, Callable[[], None]]) -> None:
-    """Call each back once, when the module of that name has been loaded, or now if it is loaded already."""
+    """Call each back once, when the module of that name has been loaded, or now if it is loaded already.
+
+    For each name, one can wait. What a callback raises, the author's import raises.
+    """
     waiting = {}
     for name, callback in callbacks.items():
         if name in sys.modules:
             callback()
         else:
             waiting[name] = callback
+    for finder in sys.meta_path:
+        if isinstance(finder, _ImportWatcher):
+            finder.waiting.update(waiting)
+            return
     sys.meta_path.insert(0, _ImportWatcher(waiting))
 
 
@@ -29,10 +36,10 @@ class _ImportWatcher:
     """A finder that finds nothing itself, but has a word with the module once it is loaded."""
 
     def __init__(self, waiting: dict[str, Callable[[], None]]) -> None:
-        self._waiting = waiting
+        self.waiting = waiting
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        callback = self._waiting.pop(name, None)
+        callback = self.waiting.pop(name, None)
         if callback is None:
             return None
         for finder in sys.meta_path:

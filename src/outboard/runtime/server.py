@@ -25,9 +25,10 @@ from outboard.comms.channel import Channel
 from outboard.comms.interrupts import Interrupts
 from outboard.comms.log_channel import LogChannel, line_sink
 from outboard.errors import ForkedProcessError, PeerLostError, RemoteProtocolError, ServerError, UsageError
-from outboard.protocol import messages
+from outboard.protocol import messages, packing
 from outboard.runtime import invocation, task_records
 from outboard.runtime.environment import drop_secrets
+from outboard.runtime.import_watch import when_imported
 from outboard.runtime.leaving import leave
 from outboard.runtime.logs import RUNTIME_LOGGER, Logs
 from outboard.runtime.signals import EXIT_PEER_LOST, Signals, lifeline
@@ -90,6 +91,7 @@ def _serve(asked: Invocation, bundle: Bundle) -> int:
         signals.watch(line)
         log_channel.connect(sink or channel.log)
         logs.capture()
+        when_imported({"threading": _load_packing})
         return _exchange(asked, bundle, channel, logs, signals)
     except AirflowTaskTerminated:
         return 143
@@ -126,6 +128,18 @@ def _connect(
     frames = sockets.dial(asked.comm)
     channel = Channel(frames, frames, schema=schema, interrupts=interrupts)
     return channel, line_sink(lines), lines
+
+
+def _load_packing() -> None:
+    """Load what packs long values before there are other threads.
+
+    Later, a thread would load it while it keeps another from logging; if that one is itself importing a module which msgpack
+    imports, the two wait for each other. And a copy of the process that is forked meanwhile waits for both.
+    """
+    try:  # noqa: SIM105  # contextlib is not the child's to load
+        packing.load()
+    except ImportError:  # whoever needs it will be told
+        pass
 
 
 def _exchange(asked: Invocation, bundle: Bundle, channel: Channel, logs: Logs, signals: Signals) -> int:
