@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from outboard.runtime.environment import drop_secrets, is_secret
+from outboard.runtime.environment import drop_secrets, is_secret, variables
 from tests.runtime.child import Child
 from tests.runtime.test_task_runner import source
 
@@ -84,17 +85,25 @@ def body():
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_workers_own_secret_is_dropped(name: str) -> None:
-    environment = {name: "p1anted", "PATH": "/bin"}
-    assert drop_secrets(environment) == [name]
-    assert environment == {"PATH": "/bin"}
+def test_a_workers_own_secret_is_dropped(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    before = dict(os.environ)
+    monkeypatch.setenv(name, "p1anted")
+    assert drop_secrets() == [name]
+    assert dict(os.environ) == before
+    assert subprocess.run(["/bin/sh", "-c", "export -p"], capture_output=True, check=True).stdout.count(b"p1anted") == 0
 
 
 @pytest.mark.parametrize("name", FOR_TASKS)
-def test_what_is_there_for_tasks_stays(name: str) -> None:
-    environment = {name: "kept"}
-    assert drop_secrets(environment) == []
-    assert environment == {name: "kept"}
+def test_what_is_there_for_tasks_stays(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "kept")
+    before = dict(os.environ)
+    assert drop_secrets() == []
+    assert dict(os.environ) == before == variables()
+
+
+def test_bytes_that_are_no_text_are_those_of_the_os_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"\xff\xfe", b"\xff=\xc3")
+    assert variables() == dict(os.environ)
 
 
 @pytest.mark.parametrize("ending", ["_CMD", "_SECRET"])

@@ -188,11 +188,9 @@ class Bundle:
         if not environment["digest"]:
             _enter(environment, environment["prefix"] + "/")
             return True
-        from os import environ
-
         from outboard.bundle import cache
 
-        folder = cache.find(environment["digest"], environ)
+        folder = cache.find(environment["digest"], _variables())
         if folder is None:
             return False
         self._enter_unpacked(folder)
@@ -228,17 +226,16 @@ class Bundle:
         environment["digest"] = ""
 
     def _unpacked(self, member: str, digest: str, native: bool) -> str:
-        from os import environ
-
         from outboard.bundle import cache
 
-        found = cache.find(digest, environ)
+        variables = _variables()
+        found = cache.find(digest, variables)
         if found is not None:
             return found
         from outboard.bundle.unpack import unpack
 
         folder, is_private = unpack(
-            self._importer.open_path, member, digest, needs_execution=native, environment=environ
+            self._importer.open_path, member, digest, needs_execution=native, environment=variables
         )
         if is_private:
             import atexit
@@ -294,6 +291,17 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
     gc.freeze()
     gc.enable()
     return bundle
+
+
+def _variables() -> dict[str, str]:
+    """What `os.environ` would say, which has to be loaded."""
+    from posix import environ
+
+    encoding = sys.getfilesystemencoding()
+    return {
+        name.decode(encoding, "surrogateescape"): value.decode(encoding, "surrogateescape")
+        for name, value in environ.items()
+    }
 
 
 def _load(importer: Importer, codes: dict[str, CodeType]) -> None:

@@ -11,7 +11,7 @@ around it, so that nobody can plant one in a world-writable place.
 
 from __future__ import annotations
 
-import os
+import posix
 from fcntl import LOCK_NB, LOCK_SH, flock
 from time import time
 
@@ -37,14 +37,15 @@ def roots(environment: Mapping[str, str]) -> list[str]:
     """The cache folders to try, in order: the chosen one alone, or the user's own and then this user's in shared places."""
     chosen = environment.get(CACHE_VARIABLE)
     if chosen:
-        return [os.path.abspath(chosen)]
+        above = "" if chosen.startswith("/") else f"{posix.getcwd()}/"
+        return [f"{above}{chosen}".rstrip("/") or "/"]
     found = []
     base, home = environment.get("XDG_CACHE_HOME", ""), environment.get("HOME", "")
     if base.startswith("/"):
         found.append(f"{base}/outboard")
     elif home.startswith("/") and home != "/":
         found.append(f"{home}/.cache/outboard")
-    return [*found, f"/var/tmp/outboard-{os.geteuid()}", f"/tmp/outboard-{os.geteuid()}"]
+    return [*found, f"/var/tmp/outboard-{posix.geteuid()}", f"/tmp/outboard-{posix.geteuid()}"]
 
 
 def find(digest: str, environment: Mapping[str, str]) -> str | None:
@@ -53,26 +54,26 @@ def find(digest: str, environment: Mapping[str, str]) -> str | None:
         folder = f"{root}/{UNPACKED}/{digest}"
         try:
             # Kept open on purpose: the lock lives as long as the descriptor.
-            entry = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            entry = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW)
         except OSError:
             continue
         if _is_ours(entry, root, folder):
             return folder
-        os.close(entry)
+        posix.close(entry)
     return None
 
 
 def _is_ours(entry: int, root: str, folder: str) -> bool:
     """Whether an open entry can be trusted, and stays: it is locked, and was not moved away before that."""
-    found = os.fstat(entry)
-    if not (is_trusted(found) and is_trusted(os.lstat(root)) and is_trusted(os.lstat(f"{root}/{UNPACKED}"))):
+    found = posix.fstat(entry)
+    if not (is_trusted(found) and is_trusted(posix.lstat(root)) and is_trusted(posix.lstat(f"{root}/{UNPACKED}"))):
         return False
     try:
         flock(entry, LOCK_SH | LOCK_NB)
-        if os.lstat(folder).st_ino != found.st_ino:
+        if posix.lstat(folder).st_ino != found.st_ino:
             return False
         if time() - found.st_mtime > USE_INTERVAL:
-            os.utime(entry)
+            posix.utime(entry)
     except (BlockingIOError, FileNotFoundError):
         return False  # it is being evicted
     except OSError:
@@ -80,6 +81,6 @@ def _is_ours(entry: int, root: str, folder: str) -> bool:
     return True
 
 
-def is_trusted(found: os.stat_result) -> bool:
+def is_trusted(found: posix.stat_result) -> bool:
     """Whether it is a folder into which only this user, or root, can have put anything."""
-    return found.st_mode & S_IFMT == S_IFDIR and found.st_uid in (os.geteuid(), 0) and not found.st_mode & S_IWOTHERS
+    return found.st_mode & S_IFMT == S_IFDIR and found.st_uid in (posix.geteuid(), 0) and not found.st_mode & S_IWOTHERS

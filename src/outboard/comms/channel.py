@@ -10,7 +10,7 @@ The channel belongs to the process that made it. A forked copy would steal the p
 
 from __future__ import annotations
 
-import os
+import posix
 from _thread import allocate_lock, get_ident
 from select import POLLIN, poll
 from time import monotonic
@@ -88,7 +88,7 @@ class Channel:
         self._read_fd = read_fd
         self._readable = poll()
         self._readable.register(read_fd, POLLIN)
-        self._pid = os.getpid()
+        self._pid = posix.getpid()
         self._lock = allocate_lock()  # the conversation and the waiters; nobody waits while holding it
         # Whole frames on the write side. Apart from the lock above: a supervisor that is busy writing a large reply may
         # leave our large request unread until somebody here has read that reply.
@@ -217,7 +217,7 @@ class Channel:
     def _receive(self) -> None:
         size = min(max(self.conversation.wanted, READ_SIZE), LARGEST_READ)
         try:
-            data = os.read(self._read_fd, size)
+            data = posix.read(self._read_fd, size)
         except ConnectionError:
             data = b""  # a supervisor that was killed resets its sockets
         with self._lock:
@@ -259,7 +259,7 @@ class Channel:
     # ── what goes wrong ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _check_owner(self) -> None:
-        if os.getpid() != self._pid:
+        if posix.getpid() != self._pid:
             raise ForkedProcessError(
                 "a forked copy of the task's process cannot talk to the supervisor: ask in the task, hand over the value"
             )
@@ -268,11 +268,11 @@ class Channel:
 
     def _write(self, data: bytes) -> None:
         try:
-            written = os.write(self.write_fd, data)
+            written = posix.write(self.write_fd, data)
             if written < len(data):
                 view = memoryview(data)[written:]
                 while view:
-                    view = view[os.write(self.write_fd, view) :]
+                    view = view[posix.write(self.write_fd, view) :]
         except ConnectionError as error:
             lost = PeerLostError("the supervisor closed the connection")
             with self._lock:
@@ -300,7 +300,7 @@ class Channel:
                 return
             self._fail_all(ChannelClosedError("the channel is closed"))
         for fd in {self._read_fd, self.write_fd}:
-            os.close(fd)
+            posix.close(fd)
 
 
 def _finish(waiter: _Waiter, reply: Event | None, error: Exception | None) -> None:

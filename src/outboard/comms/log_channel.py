@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix
 from _thread import allocate_lock
 
 from outboard.errors import ChannelError, ProtocolError
@@ -93,13 +93,13 @@ def line_sink(fd: int) -> Callable[[dict[str, object]], None]:
     def write(record: dict[str, object]) -> None:
         view = memoryview(encode_line(record))
         while view:
-            view = view[os.write(fd, view) :]
+            view = view[posix.write(fd, view) :]
 
     return write
 
 
 def _to_stderr(record: dict[str, object]) -> None:
     try:  # noqa: SIM105  # contextlib is not the child's to load
-        os.write(STDERR, encode_line(record))
+        posix.write(STDERR, encode_line(record))
     except OSError:
         pass  # stderr is gone as well: there is nobody left to tell

@@ -7,7 +7,7 @@ leads, which keeps the order of what C code and child processes write.
 
 from __future__ import annotations
 
-import os
+import posix
 
 __all__ = ("FIRST_PRIVATE", "claim", "read_nothing")
 
@@ -23,25 +23,25 @@ def claim() -> tuple[int, int]:
     """
     reading, writing = _private(0), _private(1)
     read_nothing()
-    os.dup2(2, 1)
+    posix.dup2(2, 1)
     return reading, writing
 
 
 def read_nothing() -> None:
     """Let fd 0 be empty: a task that asks its user a question is told at once that there is none."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    nothing = posix.open("/dev/null", posix.O_RDONLY)
     if nothing == 0:
-        os.set_inheritable(0, True)
+        posix.set_inheritable(0, True)
     else:
-        os.dup2(nothing, 0)
-        os.close(nothing)
+        posix.dup2(nothing, 0)
+        posix.close(nothing)
 
 
 def _private(fd: int) -> int:
-    # os.dup gives the lowest free number, which is below 3 when the parent closed a standard descriptor.
+    # posix.dup gives the lowest free number, which is below 3 when the parent closed a standard descriptor.
     low = []
-    while (copy := os.dup(fd)) < FIRST_PRIVATE:
+    while (copy := posix.dup(fd)) < FIRST_PRIVATE:
         low.append(copy)
     for each in low:
-        os.close(each)
+        posix.close(each)
     return copy

@@ -11,11 +11,10 @@ services, and all of Airflow's configuration that is no secret.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+import posix
+import sys
 
-__all__ = ("SECRET_NAMES", "SECRET_OPTIONS", "SECRET_SECTIONS", "drop_secrets", "is_secret")
+__all__ = ("SECRET_NAMES", "SECRET_OPTIONS", "SECRET_SECTIONS", "drop_secrets", "is_secret", "variables")
 
 SECRET_NAMES = (
     "AIRFLOW_CONN_AIRFLOW_DB",  # Airflow's Helm chart puts the database's URL here as well
@@ -58,15 +57,25 @@ SECRET_OPTIONS = (
 INDIRECT = ("_CMD", "_SECRET")
 
 
-def drop_secrets(environment: MutableMapping[str, str]) -> list[str]:
-    """Remove the secrets. Returns their names, sorted, never their values.
+# As `os` has it: bytes that are no text in the file system's encoding come through unharmed.
+ENCODING, ERRORS = sys.getfilesystemencoding(), "surrogateescape"
 
-    Args:
-        environment: ``os.environ``; what is removed there, child processes do not inherit.
+
+def variables() -> dict[str, str]:
+    """A copy of the process's environment. `os` would have to be loaded, which a plain task does without."""
+    return {name.decode(ENCODING, ERRORS): value.decode(ENCODING, ERRORS) for name, value in posix.environ.items()}
+
+
+def drop_secrets() -> list[str]:
+    """Remove the secrets: `os.environ` has them no more, now or later, and child processes do not inherit them.
+
+    Returns their names, sorted, never their values.
     """
-    found = sorted([name for name in environment if is_secret(name)])
+    found = sorted([name for name in variables() if is_secret(name)])
     for name in found:
-        del environment[name]
+        encoded = name.encode(ENCODING, ERRORS)
+        posix.unsetenv(encoded)
+        del posix.environ[encoded]  # what `os.environ` is a view of
     return found
 
 

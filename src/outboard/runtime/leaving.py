@@ -7,7 +7,7 @@ why the process ends.
 from __future__ import annotations
 
 import atexit
-import os
+import posix
 import sys
 from select import POLLIN, poll
 
@@ -38,7 +38,7 @@ def leave(code: int, *, holds_stderr: bool = False) -> NoReturn:
             pass
     if holds_stderr:
         _hold_stderr()
-    os._exit(code)
+    posix._exit(code)
 
 
 def _join_threads() -> None:
@@ -85,11 +85,11 @@ def _hold_stderr() -> None:
     """
     try:
         end, moment = _end_of_this_process()
-        if os.fork():
+        if posix.fork():
             return
-        os.dup2(end, 0)
-        os.close(1)
-        os.closerange(3, 1 << 16)
+        posix.dup2(end, 0)
+        posix.close(1)
+        posix.closerange(3, 1 << 16)
         waiting = poll()
         waiting.register(0, POLLIN)
         waiting.poll()
@@ -99,16 +99,16 @@ def _hold_stderr() -> None:
             sleep(moment)
     except OSError:
         return
-    os._exit(0)
+    posix._exit(0)
 
 
 def _end_of_this_process() -> tuple[int, float]:
     """A descriptor that has something to tell when this process ends, and how long to wait then, in seconds."""
     try:
         # Tells exactly when the process can be reaped, however busy the machine is.
-        return os.pidfd_open(os.getpid()), 0.0
+        return posix.pidfd_open(posix.getpid()), 0.0
     except OSError:
         # Linux before 5.3, or a sandbox that does not know the call. Descriptors are closed shortly before a process can be
         # reaped; on a machine with more to do than processors, one in some hundred times not shortly enough.
-        reading, _held = os.pipe()
+        reading, _held = posix.pipe()
         return reading, 0.002

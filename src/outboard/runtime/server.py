@@ -18,7 +18,7 @@ exit  meaning
 from __future__ import annotations
 
 import atexit
-import os
+import posix
 
 from outboard.comms import stdio
 from outboard.comms.channel import Channel
@@ -27,7 +27,7 @@ from outboard.comms.log_channel import LogChannel, line_sink
 from outboard.errors import ForkedProcessError, PeerLostError, RemoteProtocolError, ServerError, UsageError
 from outboard.protocol import messages, packing
 from outboard.runtime import invocation, task_records
-from outboard.runtime.environment import drop_secrets
+from outboard.runtime.environment import drop_secrets, variables
 from outboard.runtime.import_watch import when_imported
 from outboard.runtime.leaving import leave
 from outboard.runtime.logs import RUNTIME_LOGGER, Logs
@@ -63,18 +63,18 @@ def main(arguments: Sequence[str], bundle: Bundle) -> NoReturn:
         _say(_explanation(bundle))
         leave(EXIT_USAGE)
     if asked.mode == invocation.METADATA:
-        os.write(1, bundle.metadata() + b"\n")
+        posix.write(1, bundle.metadata() + b"\n")
         leave(0)
     leave(_serve(asked, bundle), holds_stderr=asked.mode == invocation.SOCKETS)
 
 
 def _serve(asked: Invocation, bundle: Bundle) -> int:
     """Run the exchange to its end. Returns the exit code."""
-    withheld = drop_secrets(os.environ)
+    withheld = drop_secrets()
     interrupts = Interrupts()
     log_channel = LogChannel(interrupts)
-    logs = Logs(log_channel, os.environ)
-    os.register_at_fork(after_in_child=logs.after_fork)
+    logs = Logs(log_channel, variables())
+    posix.register_at_fork(after_in_child=logs.after_fork)
     # The first to be registered is the last to be called: what exit functions print without an end of line is sent too.
     atexit.register(logs.flush)
     if withheld:
@@ -105,7 +105,7 @@ def _serve(asked: Invocation, bundle: Bundle) -> int:
         _say(
             f"{bundle.name}: a copy of the task's process came back from its function; it ends here, and reports nothing"
         )
-        os._exit(EXIT_INTERNAL)
+        posix._exit(EXIT_INTERNAL)
     except Exception as error:
         logs.exception("the runtime failed", error, RUNTIME_LOGGER)
         return EXIT_INTERNAL
@@ -193,7 +193,7 @@ def _run_trigger(
 
 
 def _say(text: str) -> None:
-    os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
+    posix.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def _usage(bundle: Bundle) -> str:

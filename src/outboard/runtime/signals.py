@@ -14,7 +14,7 @@ The author's own handlers wait, like ours, until they interrupt no frame: see `o
 
 from __future__ import annotations
 
-import os
+import posix
 from fcntl import F_GETFL, F_SETFL, F_SETOWN, fcntl
 from select import POLLERR, POLLHUP, POLLRDHUP, poll
 from time import monotonic, sleep
@@ -67,8 +67,8 @@ class Signals:
         _signal.signal(_signal.SIGIO, self._on_io)
         _let_handlers_wait(self._interrupts)
         try:
-            fcntl(line, F_SETOWN, os.getpid())
-            fcntl(line, F_SETFL, fcntl(line, F_GETFL) | os.O_ASYNC)
+            fcntl(line, F_SETOWN, posix.getpid())
+            fcntl(line, F_SETFL, fcntl(line, F_GETFL) | posix.O_ASYNC)
         except OSError:
             return  # no pipe, no socket: then the next request or record finds out
         if _hung_up(line):
@@ -80,9 +80,9 @@ class Signals:
 
     def _on_terminate(self, number: int, _: FrameType | None) -> None:
         if self._reported:
-            os._exit(0)
+            posix._exit(0)
         if self._terminated:
-            os._exit(128 + number)
+            posix._exit(128 + number)
         self._terminated = True
         error = AirflowTaskTerminated(f"the supervisor sent signal {number}")
         if self.on_kill is None:
@@ -154,7 +154,7 @@ def lifeline(write_fd: int) -> int:
 
     Each read at the other end of a watched pipe raises SIGIO too, and the wire is read all the time; stderr hardly ever.
     """
-    return 2 if os.fstat(2).st_mode & S_IFMT in (S_IFIFO, S_IFSOCK) else write_fd
+    return 2 if posix.fstat(2).st_mode & S_IFMT in (S_IFIFO, S_IFSOCK) else write_fd
 
 
 def _hung_up(fd: int) -> bool:
@@ -166,20 +166,20 @@ def _hung_up(fd: int) -> bool:
 
 def leave_without_supervisor() -> None:
     """End the process group, if it was made for this task, and leave. Does not return."""
-    if os.getsid(0) == os.getpid():
+    if posix.getsid(0) == posix.getpid():
         _end_group()
-    os._exit(EXIT_PEER_LOST)
+    posix._exit(EXIT_PEER_LOST)
 
 
 def _end_group() -> None:
     """SIGTERM, a grace time for our own children, then SIGKILL, which also ends this process."""
     _signal.signal(_signal.SIGTERM, _signal.SIG_IGN)
-    os.killpg(0, _signal.SIGTERM)
+    posix.killpg(0, _signal.SIGTERM)
     deadline = monotonic() + GROUP_GRACE
     while monotonic() < deadline:
         try:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+            if posix.waitpid(-1, posix.WNOHANG) == (0, 0):
                 sleep(0.01)
         except ChildProcessError:
             break
-    os.killpg(0, _signal.SIGKILL)
+    posix.killpg(0, _signal.SIGKILL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix
 import sys
 from time import process_time
 
@@ -31,12 +31,12 @@ def end(channel: Channel) -> dict[str, object]:
 def _peak_memory() -> int | None:
     # Not getrusage: what it tells of a child begins with the peak of the parent that forked it.
     try:
-        status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+        status = posix.open("/proc/self/status", posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
         return None
     try:
-        _, _, rest = os.read(status, 4096).partition(b"VmHWM:")
+        _, _, rest = posix.read(status, 4096).partition(b"VmHWM:")
     finally:
-        os.close(status)
+        posix.close(status)
     number = rest.split(None, 1)[0] if rest else b""
     return int(number) * 1024 if number.isdigit() else None

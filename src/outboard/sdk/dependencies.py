@@ -5,8 +5,6 @@ This module knows ends and edges; what a task or a Dag is, it does not need to k
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +68,7 @@ def chain(*tasks: Dependable) -> None:
         ValueError: two neighbouring lists differ in length.
         TypeError: an argument is neither a node nor a list of nodes.
     """
-    for upstream, downstream in pairwise(tasks):
+    for upstream, downstream in zip(tasks, tasks[1:]):  # noqa: B905, RUF007  # pairs; nobody else needs itertools
         if isinstance(upstream, Node) or isinstance(downstream, Node):
             _connect(_nodes(upstream), _nodes(downstream))
             continue

@@ -6,13 +6,11 @@ rest of a task's start, so it is imported for unusual callables only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from outboard.sdk.context import CONTEXT_KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
 __all__ = ("Signature", "is_coroutine", "returns_mapping", "unwrap")
@@ -22,6 +20,9 @@ _KEYWORDS = 0x08  # CO_VARKEYWORDS
 _COROUTINE = 0x80 | 0x100  # CO_COROUTINE, CO_ITERABLE_COROUTINE
 
 _Function = type(lambda: None)
+
+# What tasks usually return is known to be no mapping.
+_PLAIN = (bool, bytes, float, int, list, object, set, str, tuple)
 
 # A composite annotation without any of these is no mapping; skipping it saves evaluating what may be costly.
 _MAPPING_HINTS = ("dict", "Dict", "Mapping", "Counter")
@@ -180,10 +181,11 @@ def unwrap(function: Any) -> Any:
 
 def is_coroutine(function: Any) -> bool:
     """Whether calling it gives a coroutine: an ``async def``, also inside a partial, a wrapper or a callable object."""
-    from _functools import partial  # type: ignore[import-not-found]  # in C, unlike functools
+    if not isinstance(function, _Function):
+        from _functools import partial  # type: ignore[import-not-found]  # in C, unlike functools
 
-    while isinstance(function, partial):
-        function = function.func
+        while isinstance(function, partial):
+            function = function.func
     function = unwrap(function)
     code = getattr(function, "__code__", None)
     if code is None:
@@ -200,7 +202,11 @@ def returns_mapping(function: Any) -> bool:
             return False
         hint = _evaluated(hint, getattr(unwrap(function), "__globals__", {}))
     hint = getattr(hint, "__origin__", hint)
-    return isinstance(hint, type) and issubclass(hint, Mapping)
+    if hint is dict or not isinstance(hint, type) or any(hint is plain for plain in _PLAIN):
+        return hint is dict
+    from _collections_abc import Mapping  # without the rest of `collections`; most tasks need neither
+
+    return issubclass(hint, Mapping)
 
 
 def _evaluated(hint: str, namespace: dict[str, Any]) -> Any:
