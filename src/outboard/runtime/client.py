@@ -5,13 +5,13 @@ Refusals become the exceptions that Airflow's SDK raises; what the channel itsel
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import datetime, timedelta, timezone
 
 from outboard.errors import InvalidMessageError, ServerError
 from outboard.protocol import messages as m
 from outboard.protocol import serde
+from outboard.runtime.environment import variable, variables
 from outboard.sdk.exceptions import AirflowRuntimeError, ErrorType
 
 TYPE_CHECKING = False
@@ -195,7 +195,7 @@ class ChannelClient:
         """See `outboard.sdk.client.Client.option`: as the environment has it."""
         from outboard.runtime import configuration
 
-        return configuration.read(os.environ, section, name, default)
+        return configuration.read(variables(), section, name, default)
 
     def say(self, level: str, event: str) -> None:
         """See `outboard.sdk.client.Client.say`."""
@@ -203,7 +203,7 @@ class ChannelClient:
 
     def now(self) -> datetime:
         """See `outboard.sdk.client.Client.now`."""
-        ahead = os.environ.get(CLOCK_OFFSET_VARIABLE)
+        ahead = variable(CLOCK_OFFSET_VARIABLE)
         return datetime.now(timezone.utc) + timedelta(seconds=float(ahead) if ahead else 0)
 
     def monotonic(self) -> float:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import posix
 import sys
 
-__all__ = ("SECRET_NAMES", "SECRET_OPTIONS", "SECRET_SECTIONS", "drop_secrets", "is_secret", "variables")
+__all__ = ("SECRET_NAMES", "SECRET_OPTIONS", "SECRET_SECTIONS", "drop_secrets", "is_secret", "variable", "variables")
 
 SECRET_NAMES = (
     "AIRFLOW_CONN_AIRFLOW_DB",  # Airflow's Helm chart puts the database's URL here as well
@@ -64,6 +64,12 @@ ENCODING, ERRORS = sys.getfilesystemencoding(), "surrogateescape"
 def variables() -> dict[str, str]:
     """A copy of the process's environment. `os` would have to be loaded, which a plain task does without."""
     return {name.decode(ENCODING, ERRORS): value.decode(ENCODING, ERRORS) for name, value in posix.environ.items()}
+
+
+def variable(name: str) -> str | None:
+    """One variable of the process's environment."""
+    value = posix.environ.get(name.encode(ENCODING, ERRORS))
+    return None if value is None else value.decode(ENCODING, ERRORS)
 
 
 def drop_secrets() -> list[str]:

@@ -5,12 +5,11 @@ Loaded by tasks that have arguments. Nothing here may fail a task: what cannot b
 
 from __future__ import annotations
 
-import os
-
 from outboard.errors import InvalidMessageError, ServerError
 from outboard.protocol import messages as m
 from outboard.protocol.masking import MASK, is_sensitive
 from outboard.runtime.configuration import read
+from outboard.runtime.environment import variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def shown(operator: BaseOperator, masker: Masker) -> dict[str, Any]:
 
     Fields that a renderer names with a dot, such as ``op_kwargs.sql``, are shown on their own as well.
     """
-    longest = read(os.environ, "core", "max_templated_field_length", DEFAULT_MAX_LENGTH)
+    longest = read(variables(), "core", "max_templated_field_length", DEFAULT_MAX_LENGTH)
     values = {name: getattr(operator, name, None) for name in operator.template_fields}
     for path in operator.template_fields_renderers:
         head, dot, rest = path.partition(".")

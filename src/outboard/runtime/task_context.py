@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from outboard.runtime.environment import variable
 from outboard.sdk.context import Context
 from outboard.sdk.task_instance import TaskInstance
 
@@ -69,7 +68,7 @@ def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
 
 def _params(operator: BaseOperator, run: DagRun) -> dict[str, object]:
     conf = run.conf or {}
-    if conf and os.environ.get(CONF_OVERRIDES_PARAMS, "").strip().lower() in _OFF:
+    if conf and (variable(CONF_OVERRIDES_PARAMS) or "").strip().lower() in _OFF:
         conf = {}
     dag, own = operator.dag, operator.context_params()
     declared = dag.params if dag is not None and dag.has_params else None

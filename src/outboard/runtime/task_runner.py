@@ -6,11 +6,10 @@ so that a success that was reported has its XComs stored, and callbacks are call
 
 from __future__ import annotations
 
-import os
-
 from outboard.errors import BundleError, LoadError, SerializationError
 from outboard.runtime import author_file, outcome
 from outboard.runtime.client import TASK_LOGGER, ChannelClient
+from outboard.runtime.environment import variables
 from outboard.runtime.task_context import build_context
 from outboard.sdk.client import use
 from outboard.sdk.context import pop_context, push_context
@@ -224,7 +223,7 @@ class TaskRun:
         from outboard.runtime import configuration, suspension
 
         if isinstance(error, TaskDeferred):
-            by_queue = configuration.read(os.environ, "triggerer", "queues_enabled", False)
+            by_queue = configuration.read(variables(), "triggerer", "queues_enabled", False)
             report = suspension.deferred(error, self._details.ti.queue if by_queue else None)
             self._logs.emit("info", f"deferred, until {report.classpath} fires", TASK_LOGGER)  # type: ignore[attr-defined]
         elif isinstance(error, TaskAwaitingInput):
