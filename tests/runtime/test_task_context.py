@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from outboard.protocol import messages as m
-from outboard.runtime.task_context import CONF_OVERRIDES_PARAMS
 from tests.runtime.child import Child, startup
 
 DECLARED = """
@@ -82,7 +81,7 @@ def test_a_wrong_conf_fails_the_task_before_its_body_starts(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("off", ["False", "f", "0"])
 def test_conf_overrides_nothing_where_airflow_is_configured_so(tmp_path: Path, off: str) -> None:
-    environment = {**os.environ, CONF_OVERRIDES_PARAMS: off}
+    environment = {**os.environ, "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS": off}
     _, child = run(tmp_path, DECLARED, {"limit": 0}, env=environment)
     assert returned(child)[0]["limit"] == 3
 

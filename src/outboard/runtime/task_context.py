@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outboard.runtime.environment import variable
+from outboard.runtime.environment import variables
 from outboard.sdk.context import Context
 from outboard.sdk.task_instance import TaskInstance
 
@@ -14,13 +14,7 @@ if TYPE_CHECKING:
     from outboard.protocol.messages import DagRun, StartupDetails
     from outboard.sdk.operator import BaseOperator
 
-__all__ = ("CONF_OVERRIDES_PARAMS", "build_context")
-
-CONF_OVERRIDES_PARAMS = "AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"
-"""The variable with Airflow's option of this name, which is on by default; of a configuration file, a bundle sees nothing."""
-
-# What Airflow's configuration takes for off.
-_OFF = ("f", "false", "0")
+__all__ = ("build_context",)
 
 
 def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
@@ -68,8 +62,11 @@ def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
 
 def _params(operator: BaseOperator, run: DagRun) -> dict[str, object]:
     conf = run.conf or {}
-    if conf and (variable(CONF_OVERRIDES_PARAMS) or "").strip().lower() in _OFF:
-        conf = {}
+    if conf:
+        from outboard.runtime import configuration
+
+        if not configuration.read(variables(), "core", "dag_run_conf_overrides_params", True):
+            conf = {}
     dag, own = operator.dag, operator.context_params()
     declared = dag.params if dag is not None and dag.has_params else None
     if not declared and not own:
