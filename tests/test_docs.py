@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtime.child import Child
+
 ROOT = Path(__file__).resolve().parents[1]
 OUTBOARD = Path(sys.executable).parent / "outboard"
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-run.md"
@@ -70,6 +72,37 @@ def test_the_trigger_of_the_page_on_waiting_fires(tmp_path: Path) -> None:
     file.write_text(harbour)
     done = run(file, tmp_path, "--var", "water=4")
     assert (done.returncode, '{"level": 3.5}' in done.stdout) == (0, True), done.stderr
+
+
+STATES = ROOT / "docs" / "how-to" / "states.md"
+# Of sections that are about no state in particular.
+OTHER_STATES = {"A run of another Dag": "deferred", "Around the body": "up_for_retry"}
+
+
+def state_examples() -> list[tuple[str, str]]:
+    """The state that a section is about, and the author's file of each of its examples."""
+    intro, *sections = STATES.read_text().split("\n## ")
+    code = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    [imports] = code.findall(intro)
+    found = []
+    for section in sections:
+        heading = section.partition("\n")[0]
+        state = OTHER_STATES.get(heading) or heading.split("`")[1]
+        found += [(state, f"{imports}\n\n{example}") for example in code.findall(section)]
+    return found
+
+
+@pytest.mark.parametrize(("state", "source"), state_examples(), ids=lambda each: each if len(each) < 20 else "")
+def test_each_example_on_the_page_about_states_ends_as_it_says(tmp_path: Path, state: str, source: str) -> None:
+    task_id = re.findall(r"task_id=\"(\w+)\"|@task.*\n    def (\w+)", source)[0]
+    with Child(tmp_path, source) as child:
+        report = child.run("".join(task_id), should_retry=True)
+    assert report.state == state, child.records
+
+
+def test_the_page_about_states_has_an_example_of_each() -> None:
+    told = {state for state, _ in state_examples()}
+    assert told == {"success", "skipped", "failed", "up_for_retry", "up_for_reschedule", "deferred", "awaiting_input"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -265,3 +265,23 @@ class Works""",
     )
     _, child = run(tmp_path, text)
     assert said(child)[-1] == "failed no rows body"
+
+
+def test_a_handler_of_a_stub_task_has_limits_and_callbacks_of_its_own(tmp_path: Path) -> None:
+    text = """
+from datetime import timedelta
+from outboard import TaskRegistry, task
+registry = TaskRegistry()
+
+@registry.task("example")
+@task(
+    execution_timeout=timedelta(seconds=0.1),
+    on_failure_callback=lambda context: print(type(context["exception"]).__name__),
+)
+def body():
+    while True:
+        pass
+"""
+    report, child = run(tmp_path, text)
+    assert report.state == "failed"
+    assert said(child)[-1] == "AirflowTaskTimeout"
