@@ -117,6 +117,11 @@ class TaskRun:
         return outcome.succeeded()
 
     def _execute(self, operator: BaseOperator, context: Context) -> Any:
+        bindings = self._details.ti_context.arg_bindings
+        if bindings and operator.dag is None:  # a Dag of the author's has its own arguments
+            from outboard.runtime import argument_bindings
+
+            operator = self._operator = argument_bindings.bound(operator, bindings)
         operator = self._operator = operator.with_references_resolved(context["ti"].pull_argument)
         context["task"] = context["ti"].task = operator
         if operator.filled_fields():

@@ -52,6 +52,20 @@ class PythonCallable:
             self.templates_dict = templates_dict
         self._signature = Signature.of(python_callable)
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of the function's parameters, in order."""
+        return self._signature.names
+
+    @property
+    def positional_only_names(self) -> tuple[str, ...]:
+        """The names of those that can be given by position alone."""
+        return self._signature.names[: self._signature.positional_only]
+
+    def takes(self, name: str) -> bool:
+        """Whether the function can be given an argument of that name."""
+        return name in self._signature.names or self._signature.keywords
+
     def bind(self, context: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of this run.
 
