@@ -24,7 +24,7 @@ PINS = ROOT / ".ci" / "pins" / f"airflow-{AIRFLOW_VERSION}.txt"
 AUTHOR_FILES = Path(__file__).with_name("author_files")
 
 # The author's files whose bundles speak what the running version brought. The others speak what Airflow 3.3 did, everywhere.
-UP_TO_DATE = ("around", "discreet", "retries", "states")
+UP_TO_DATE = ("around", "called", "discreet", "retries", "states")
 DEPLOYED = Path(__file__).with_name("deployed")
 
 # To load an author's file and to answer a parse request takes a fraction of a second.
