@@ -107,6 +107,11 @@ for _target, _help in (
 ):
     app.command(f"outboard.cli.{_target}", name=_target.partition(":")[2], help=_help)
 app.command(
+    "outboard.cli.conformance:conformance",
+    name="conformance",
+    help="Judge a bundle in any language, or a supervisor, by the protocol.",
+)
+app.command(
     "outboard.cli.cache:cache", name="cache", help="What was built and unpacked on this machine: list, prune, dir."
 )
 app.command(
