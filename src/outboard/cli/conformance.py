@@ -14,11 +14,22 @@ from rich.text import Text
 
 from outboard.cli.exit_codes import RUN_FAILED, SUCCESS
 from outboard.cli.output import Output, print_json
-from outboard.conformance import RUNTIME_CHECKS, Check, Result, RuntimeBench, counts_against, judge_all, selected
+from outboard.conformance import (
+    RUNTIME_CHECKS,
+    SUPERVISOR_CHECKS,
+    Check,
+    Result,
+    RuntimeBench,
+    SupervisorBench,
+    counts_against,
+    judge_all,
+    selected,
+)
 from outboard.conformance.check import FAILED, NOT_OFFERED
 from outboard.conformance.judge import Bench
 from outboard.conformance.peer_process import DEADLINE
 from outboard.conformance.report import counts, json_document, junit_document
+from outboard.conformance.supervisor_bench import RUN_DEADLINE
 from outboard.errors import UsageError
 from outboard.protocol.versions import DEFAULT_SCHEMA
 
@@ -55,7 +66,10 @@ def conformance(
         Literal["must", "should", "may"],
         Parameter(help="Exit with 1 if a check of this tier or a stricter one failed."),
     ] = "must",
-    deadline: Annotated[float, Parameter(help="Seconds that a peer has for each single step.")] = DEADLINE,
+    deadline: Annotated[
+        float | None,
+        Parameter(help="Seconds for each single step of a bundle (60), or for a whole run of a supervisor (180)."),
+    ] = None,
     json: Annotated[
         bool, Parameter(negative="", show_default=False, help="Print one JSON document to stdout.")
     ] = False,
@@ -63,7 +77,7 @@ def conformance(
     list: Annotated[bool, Parameter(negative="", show_default=False, help="List the checks; run none.")] = False,
 ) -> int:
     """Judge a bundle in any language by the protocol: play a supervisor against it, a sound one and a broken one."""
-    if deadline <= 0:
+    if deadline is not None and deadline <= 0:
         raise UsageError(f"--deadline is {deadline:g}, but must be above zero")
     trial = _trial(supervisor, command, transport, schema, deadline)
     checks = selected(trial.checks, check)
@@ -83,14 +97,28 @@ def conformance(
 
 
 def _trial(
-    supervisor: bool, command: Sequence[str], transport: Literal["stdio", "sockets"], schema: str, deadline: float
+    supervisor: bool,
+    command: Sequence[str],
+    transport: Literal["stdio", "sockets"],
+    schema: str,
+    deadline: float | None,
 ) -> _Trial:
     about: dict[str, object] = {"command": [*command], "schema": schema}
     if supervisor:
-        raise UsageError("--supervisor: not yet")
+        about = {"side": "supervisor", **about}
+        return _Trial(
+            side="supervisor",
+            checks=SUPERVISOR_CHECKS,
+            bench=lambda: SupervisorBench(
+                command, schema=schema, deadline=RUN_DEADLINE if deadline is None else deadline
+            ),
+            about=about,
+        )
 
     def runtime_bench() -> Bench:
-        return RuntimeBench(command, transport=transport, schema=schema, deadline=deadline)
+        return RuntimeBench(
+            command, transport=transport, schema=schema, deadline=DEADLINE if deadline is None else deadline
+        )
 
     about = {"side": "runtime", **about, "transport": transport}
     return _Trial(side="runtime", checks=RUNTIME_CHECKS, bench=runtime_bench, about=about)

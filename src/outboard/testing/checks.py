@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from outboard.conformance import Check, judge
+from outboard.conformance import (
+    RUNTIME_CHECKS,
+    SUPERVISOR_CHECKS,
+    Check,
+    RuntimeBench,
+    SupervisorBench,
+    judge,
+)
 from outboard.conformance.check import FAILED, NOT_OFFERED
 from outboard.conformance.judge import Bench
 
-__all__ = ("run_check",)
+__all__ = ("RUNTIME_CHECKS", "SUPERVISOR_CHECKS", "RuntimeBench", "SupervisorBench", "run_check")
 
 
 def run_check(check: Check, bench: Bench) -> None:
