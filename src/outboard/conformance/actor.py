@@ -28,9 +28,6 @@ NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 
 SUCCESS = {"type": "SucceedTask", "state": "success", "end_date": NOW, "task_outlets": [], "outlet_events": []}
 
-# Seconds to wait for anything that the supervisor owes. One that never answers is the only one to need them.
-PATIENCE = 20.0
-
 # How long a scene that never ends by itself lasts, should its supervisor forget it.
 FOREVER = 600.0
 
@@ -56,12 +53,13 @@ class Actor:
         greeting: the greeting's body, once it is here.
     """
 
-    def __init__(self, script: str, flags: dict[str, str]) -> None:
+    def __init__(self, script: str, flags: dict[str, str], patience: float) -> None:
         self.greeting: dict[str, Any] = {}
         self._script = os.open(script, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._decoder = FrameDecoder()
         self._unread: deque[Frame] = deque()
         self._flags = flags
+        self._patience = patience
         self._last_id = 0
         self.reading, self.writing, self.logs = 0, 1, -1
         self.is_over_stdio = "comm" not in flags
@@ -114,11 +112,11 @@ class Actor:
         Raises:
             SilenceError: none comes, or the stream ends.
         """
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self._patience
         while not self._unread:
             ready, _, _ = select.select([self.reading], [], [], max(0.0, until - time.monotonic()))
             if not ready:
-                raise SilenceError(f"nothing came within {PATIENCE:g} seconds")
+                raise SilenceError(f"nothing came within {self._patience:g} seconds")
             data = os.read(self.reading, 1 << 16)
             if not data:
                 raise SilenceError("the supervisor has hung up")
@@ -181,13 +179,13 @@ def _connect(address: str) -> int:
 
 
 def main() -> None:
-    """Play the scene that the arguments name: SCENE SCRIPT, and what the supervisor adds."""
+    """Play the scene that the arguments name: SCENE SCRIPT PATIENCE, and what the supervisor adds."""
     from outboard.conformance import supervisor_checks
 
     assert supervisor_checks.SUPERVISOR_CHECKS  # the scenes are beside the checks
-    name, script, *rest = sys.argv[1:]
+    name, script, patience, *rest = sys.argv[1:]
     flags = dict(argument[2:].split("=", 1) for argument in rest if "=" in argument)
-    actor = Actor(script, flags)
+    actor = Actor(script, flags, float(patience))
     try:
         SCENES[name](actor)
     except (SilenceError, OSError) as error:

@@ -36,6 +36,9 @@ __all__ = ("RUN_DEADLINE", "SupervisorBench", "SupervisorRun")
 RUN_DEADLINE = 180.0
 """Seconds for one run of a supervisor, with all that it waits for: stock's own waits add up to more than a minute."""
 
+PATIENCE = 20.0
+"""Seconds that a bundle waits for what the supervisor owes it. Only one that never answers needs them."""
+
 STARTER = "import sys; sys.path.insert(0, {root!r}); from outboard.conformance.actor import main; main()"
 
 # What makes a supervisor quick where it would wait for a peer that is gone; it may ignore that.
@@ -98,12 +101,20 @@ class SupervisorBench:
         transcript: what was said, as the bundles saw it: from the supervisor ``◀──``, to it ``──▶``.
     """
 
-    def __init__(self, adapter: Sequence[str], *, schema: str = DEFAULT_SCHEMA, deadline: float = RUN_DEADLINE) -> None:
+    def __init__(
+        self,
+        adapter: Sequence[str],
+        *,
+        schema: str = DEFAULT_SCHEMA,
+        deadline: float = RUN_DEADLINE,
+        patience: float = PATIENCE,
+    ) -> None:
         if not adapter:
             raise UsageError("name the command of the supervisor's adapter")
         self.adapter = list(adapter)
         self.schema = schema
         self.deadline = deadline
+        self.patience = patience
         self.transcript = Transcript()
         self._folder = Path(tempfile.mkdtemp(prefix="outboard-conformance-"))
 
@@ -134,7 +145,7 @@ class SupervisorBench:
 
     def _write_bundle(self, path: Path, scene: str, script: Path) -> None:
         starter = STARTER.format(root=str(Path(outboard.__file__).parents[1]))
-        words = map(shlex.quote, (sys.executable, "-P", "-c", starter, scene, str(script)))
+        words = map(shlex.quote, (sys.executable, "-P", "-c", starter, scene, str(script), str(self.patience)))
         program = f'#!/bin/sh\nexec {" ".join(words)} "$@"\nexit 126\n'
         path.write_bytes(compose(program.encode(), b"", write_metadata([DAG_ID], self.schema)))
         path.chmod(0o755)

@@ -28,10 +28,8 @@ def make_request_check(
     def whole(actor: Actor) -> None:
         actor.start()
         play(actor)
-        got = 0
-        for _ in range(count):
-            got += (actor.receive().body or {}).get("value") == "a value"
-        actor.tell(got=got)
+        replies = [actor.receive() for _ in range(count)]
+        actor.tell(got=sorted(reply.id for reply in replies if (reply.body or {}).get("value") == "a value"))
         actor.succeed()
 
     whole.__name__ = f"request_{name.replace('-', '_')}"
@@ -40,8 +38,10 @@ def make_request_check(
     def judge(bench: SupervisorBench) -> None:
         run = bench.run(whole.__name__, variables=VARIABLES)
         run.expect_answers()
-        if run.facts.get("got") != count:
-            raise Failure(f"the variable came {run.facts.get('got')} times, not {count}")
+        if run.facts.get("got") != list(range(1, count + 1)):
+            raise Failure(
+                f"the variable came under the ids {run.facts.get('got')}, not once under each of 1 to {count}"
+            )
         run.expect("success")
 
     judge.__doc__ = idea
@@ -173,6 +173,8 @@ def _(bench: SupervisorBench) -> None:
     """A request after the report is answered."""
     run = bench.run("after_report", variables=VARIABLES)
     run.expect_answers()
+    if run.facts.get("value") != "a value":
+        raise Failure("it was not answered before the process was ended")
     run.expect("success")
 
 
