@@ -68,7 +68,7 @@ def _install(npm: str, modules: Path) -> None:
 
 @pytest.mark.timeout(INSTALL_SECONDS + 120)
 @pytest.mark.parametrize("check", [check for check in RUNTIME_CHECKS if check.tier == MUST], ids=lambda check: check.id)
-@pytest.mark.parametrize("transport", ["stdio", "sockets"])
+@pytest.mark.parametrize("transport", ["stdio", pytest.param("sockets", marks=pytest.mark.long)])
 def test_the_bundle_in_javascript_does_what_it_must(check: Check, transport: Transport, bundle: list[str]) -> None:
     result = judge(check, RuntimeBench(bundle, transport=transport))
     assert (result.verdict, result.reason) == (PASSED, ""), result.transcript

@@ -24,11 +24,12 @@ by_id = pytest.mark.parametrize("check", RUNTIME_CHECKS, ids=lambda check: check
 
 
 @by_id
-@pytest.mark.parametrize("transport", ["stdio", "sockets"])
+@pytest.mark.parametrize("transport", [pytest.param("stdio", marks=pytest.mark.long), "sockets"])
 def test_our_bundle_conforms(check: Check, transport: Transport, probes: Path) -> None:
     run_check(check, RuntimeBench([str(probes)], transport=transport))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
 def test_our_bundles_conform_in_every_python(version: str, tmp_path: Path) -> None:

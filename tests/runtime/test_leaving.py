@@ -56,9 +56,9 @@ def test_what_c_code_has_printed_is_not_lost() -> None:
 
 def test_ctypes_is_not_loaded_where_no_foreign_code_is() -> None:
     done = ended(
-        "import json, os, sys, msgpack, outboard.runtime.leaving\n"
-        "exit = os._exit\n"
-        "os._exit = lambda code: (print('ctypes' in sys.modules, flush=True), exit(code))\n"
+        "import json, posix, sys, msgpack, outboard.runtime.leaving\n"
+        "exit = posix._exit\n"
+        "posix._exit = lambda code: (print('ctypes' in sys.modules, flush=True), exit(code))\n"
         "leave(0)\n"
     )
     assert done.stdout == "False\n"
@@ -67,7 +67,7 @@ def test_ctypes_is_not_loaded_where_no_foreign_code_is() -> None:
 @pytest.mark.parametrize("system", ["here", "where the end of a process cannot be watched"])
 def test_stderr_ends_when_the_process_can_be_reaped(system: str) -> None:
     """What Airflow's supervisor relies on; otherwise it sleeps through a heartbeat."""
-    without = "import os\ndef refuse(pid):\n    raise OSError\nos.pidfd_open = refuse\n" if system != "here" else ""
+    without = "import posix\ndef refuse(pid):\n    raise OSError\nposix.pidfd_open = refuse\n" if system != "here" else ""
     late = 0
     for _ in range(50):
         process = subprocess.Popen(
