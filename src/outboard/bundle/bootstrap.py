@@ -280,13 +280,13 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
     importer = Importer(file, payload["file"], payload["modules"], payload["start"])
     # Before the finder that looks at the disk, after those for modules that are part of the interpreter.
     sys.meta_path.insert(-1, importer)
+    _load(importer, loads(hot))
     bundle = Bundle(file, payload["bundle"], payload["environment"], importer)
     _prepare_builtins()
     bundle.enter_environment()
     # Last: what is found nowhere else, for interpreters that the author's code starts, and that get this one's path.
     # Opening the zip costs 2 ms, and nearly no task gets here.
     sys.path += [file + folder for folder in payload["environment"]["inside"]]
-    _load(importer, loads(hot))
     # Nothing of all this is ever garbage, so the collector need not look at it: not while it grows, and not later.
     gc.freeze()
     gc.enable()
@@ -310,9 +310,6 @@ def _load(importer: Importer, codes: dict[str, CodeType]) -> None:
     `datetime` itself would first define all of its classes in Python, to have them replaced at its end. Whoever imports it
     later gets it whole, with these same classes in it.
     """
-    if "datetime" in sys.modules:  # a start file of the environment asked for it
-        importer.load(codes)
-        return
     import _datetime  # type: ignore[import-not-found]
 
     sys.modules["datetime"] = _datetime

@@ -26,6 +26,7 @@ __all__ = (
     "OPTIONAL_LIBRARIES",
     "PARENT_MODULES",
     "START_ROOTS",
+    "UNPACKING_ROOT",
     "VENDOR_FOLDER",
     "WIRE_LIBRARY",
     "AuthorContents",
@@ -64,6 +65,9 @@ PARENT_MODULES = frozenset({"comms/descriptors.py", "comms/in_memory.py", "comms
 START_ROOTS = ("outboard.runtime.server", "outboard.runtime.task_runner", "outboard.sdk.dag", "outboard.sdk.task")
 """What every task loads, with what these import: it is executed in one go, before anything else."""
 
+UNPACKING_ROOT = "outboard.bundle.cache"
+"""The same for tasks whose bundle unpacks something, and looks for it at each start."""
+
 VENDOR_FOLDER = "_vendor"
 """Where the files of libraries are inside the bundle."""
 
@@ -89,15 +93,20 @@ def collect(paths: Sequence[Path], includes: Sequence[Path], target: Target) -> 
     return author_contents(paths, includes, target, taken=target.standard_modules | _OUR_NAMES)
 
 
-def child_modules() -> list[Module]:
-    """The modules of outboard that run in the child: first those that every task loads, in the order to execute them in."""
+def child_modules(*, unpacks: bool = False) -> list[Module]:
+    """The modules of outboard that run in the child: first those that every task loads, in the order to execute them in.
+
+    Args:
+        unpacks: whether the bundle holds something that it unpacks.
+    """
     root = Path(outboard.__file__).parent
     files = [root / name for name in CHILD_MODULES]
     for package in CHILD_PACKAGES:
         files += sorted((root / package).rglob("*.py"))
     wanted = (file for file in files if file.relative_to(root).as_posix() not in PARENT_MODULES)
     modules = {module.name: module for module in (_module_of(file, root.parent) for file in wanted)}
-    order = start_order(START_ROOTS, {name: module.text for name, module in modules.items()})
+    roots = (*START_ROOTS, UNPACKING_ROOT) if unpacks else START_ROOTS
+    order = start_order(roots, {name: module.text for name, module in modules.items()})
     ordered = [modules[name] for name in dict.fromkeys([*order, *modules])]
     return [attrs.evolve(module, is_ours=True, is_cold=module.name not in order) for module in ordered]
 

@@ -171,7 +171,7 @@ def draft(
     """
     # What talks to the supervisor must work before the environment is unpacked.
     vendored = library_in(target, WIRE_LIBRARY) if carried else vendored_modules(lacking(target))
-    modules = (*child_modules(), *author.modules, *vendored)
+    modules = (*child_modules(unpacks=bool(carried or author.data)), *author.modules, *vendored)
     units = [Unit(module.file, module.text, stripped=module.is_ours) for module in modules]
     codes = compile_units(target.executable, units)
     starting = [(module.name, code) for module, code in zip(modules, codes, strict=True) if _starts(module)]
