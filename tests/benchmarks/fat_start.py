@@ -1,7 +1,8 @@
 """A bundle that carries its dependencies against one that finds them where they are: CPU of a task's process.
 
 Both have the same environment. What a thin bundle's start takes depends on the length of its interpreter's path, since the
-system passes a long first line through a shell, so the bar is at one whose path is as long as those of most environments.
+system passes a long first line through a shell, so the bar is at one whose path is as long as those of most environments. A
+fat one always goes through a shell, which looks for the interpreter; beside it stands what any program would take there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.measurement import Row, medians
 from tests.benchmarks.packed import HELLO, environment_with_msgpack, pack, pack_fat
-from tests.benchmarks.plain_supervisor import ENVIRONMENT, cpu_milliseconds, greeting, run_task
+from tests.benchmarks.plain_supervisor import ENVIRONMENT, cpu_milliseconds, greeting, run_process, run_task
 
 if TYPE_CHECKING:
     from tests.benchmarks.packed import PackedFile
@@ -26,6 +27,9 @@ BAR = 1.0
 ROUNDS_FACTOR = 3
 
 FIRST, LATER, THIN, DIRECT = "first start", "later start", "thin", "thin, without a shell"
+
+# The program that does the least.
+LEAST = "/bin/true"
 
 
 def measure(thin: PackedFile, environment: Path, folder: Path, rounds: int) -> list[Row]:
@@ -45,6 +49,7 @@ def measure(thin: PackedFile, environment: Path, folder: Path, rounds: int) -> l
             THIN: lambda: _task(thin.path, cache),
             LATER: lambda: _task(fat, cache),
             DIRECT: lambda: _task(direct.path, cache),
+            LEAST: lambda: cpu_milliseconds(run_process([LEAST])),
         }
         found = medians(candidates, ROUNDS_FACTOR * rounds)
 
@@ -57,6 +62,13 @@ def measure(thin: PackedFile, environment: Path, folder: Path, rounds: int) -> l
         Row(what="fat against thin, from the second start on", unit="ms", floor=found[THIN], ours=found[LATER], bar=BAR)
     ]
     rows.append(Row(what=f"   against {DIRECT}", unit="ms", floor=found[DIRECT], ours=found[LATER]))
+    shell = Row(
+        what=f"   what the shell takes, against {LEAST}",
+        unit="ms",
+        floor=found[LEAST],
+        ours=found[LATER] - found[DIRECT],
+    )
+    rows.append(shell)
     rows.append(Row(what="   at its first start, which unpacks", unit="ms", floor=found[THIN], ours=found[FIRST]))
     return rows
 
