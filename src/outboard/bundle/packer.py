@@ -352,20 +352,18 @@ def _payload(
 def _assemble(sketch: Draft, manifest: Manifest, dags: Dags) -> bytes:
     """The finished file.
 
-    Members go into the executable region, but for the author's text, which *is* the sources, and for what is unpacked: Airflow
-    reads all of the executable region of every bundle on its way to the right one, once in each of its processes.
+    What runs goes into the executable region, and every text and what is unpacked behind it: Airflow reads all of that region
+    of every bundle on its way to the right one, once in each of its processes.
     """
     code, index = _code(sketch)
     head = executable_head(_start(sketch), sketch.target.tag, _payload(sketch, manifest, dags, index), code)
-    outer = {module.file: module.text for module in sketch.author.modules}
-    inner = {MANIFEST_MEMBER: manifest.to_json()}
-    inner |= {module.file: module.text for module in sketch.modules if module.file not in outer}
+    outer = {module.file: module.text for module in (*sketch.author.modules, *sketch.modules)}
     if sketch.carried:
         outer[ENVIRONMENT_MEMBER] = sketch.carried.archive
     if sketch.files:
         outer[FILES_MEMBER] = sketch.files
     archive = Archive()
-    executable = _lay_out(archive, inner, bytearray(head))
+    executable = _lay_out(archive, {MANIFEST_MEMBER: manifest.to_json()}, bytearray(head))
     whole = _lay_out(archive, outer, bytearray(executable))
     whole += archive.directory(len(whole))
     return compose(bytes(executable), bytes(whole[len(executable) :]), write_metadata(manifest.dag_ids, sketch.schema))
