@@ -249,7 +249,8 @@ def test_what_a_try_makes_of_its_operator_is_gone_in_the_next() -> None:
             self.seen += 1
             return self.seen
 
-    counts = Counts(task_id="counts")
+    with DAG("counting"):
+        counts = Counts(task_id="counts")
     assert [run_task(counts).value for _ in range(2)] == [1, 1]
     assert counts.seen == 0
 
@@ -266,11 +267,18 @@ def test_an_answer_does_not_stay_in_the_form() -> None:
     assert asked.params["rows"]["value"] is None
 
 
-def test_a_stream_that_somebody_has_kept_leads_to_the_callers() -> None:
+def test_a_stream_that_somebody_has_kept_leads_to_the_callers(capfd: pytest.CaptureFixture[str]) -> None:
     kept: list[Any] = []
     result = run_task(lambda: kept.append(sys.stdout))
     print("later", file=kept[0], flush=True)
     assert result.log == ()
+    assert capfd.readouterr() == ("later\n", "")
+
+
+def test_the_methods_that_were_listened_at_are_their_libraries_own_again() -> None:
+    run_task(everything())
+    assert logging.Logger.callHandlers.__module__ == "logging"
+    assert structlog.BoundLoggerBase._proxy_to_logger.__module__ == "structlog._base"
 
 
 def test_a_task_that_was_only_decorated_is_in_no_dag_afterwards() -> None:

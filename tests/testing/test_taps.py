@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 import structlog
 
+from outboard.comms.interrupts import Interrupts
+from outboard.comms.log_channel import LogChannel
 from outboard.testing import run_task, surroundings
+from outboard.testing.taps import TappedLogs
 
 LOGGER = logging.getLogger("author.of.taps")
 
@@ -424,3 +427,11 @@ def test_secrets_are_hidden_in_the_log_alone(capsys: pytest.CaptureFixture[str])
         ("event", "info", "task", "***"),
     ]
     assert "printed open sesame" in capsys.readouterr().out
+
+
+def test_taps_leave_logging_as_they_found_it() -> None:
+    logs = TappedLogs(LogChannel(Interrupts()))
+    before = logging.root.level
+    with logs.tapped(()):
+        assert logging.root.level == logging.INFO < before
+    assert logging.root.level == before

@@ -44,6 +44,8 @@ MODULE = "outboard_task_under_test"
 # Seconds that a body in a thread of its own has to end when the test has been interrupted, such as by its timeout.
 GRACE = 5.0
 
+_BETWEEN_INTERRUPTS = 0.1
+
 # The current context, the current client and the standard streams are the process's.
 _turn = threading.Lock()
 
@@ -208,13 +210,19 @@ def _call(call: Callable[[], None], signals: Signals, *, needs_thread: bool) -> 
             ended.set_exception(error)
 
     thread = threading.Thread(target=run, name="outboard-task", daemon=True)
-    thread.start()
     try:
+        thread.start()
         thread.join()
     except BaseException as interruption:
-        # A coroutine is cancelled by this. Another body cannot be ended from here, and is left to itself.
-        with suppress(BaseException):
-            signals.interrupt(interruption)
-        thread.join(GRACE)
+        _interrupt(ended, signals, interruption)
         raise
     ended.result()
+
+
+def _interrupt(ended: futures.Future[None], signals: Signals, interruption: BaseException) -> None:
+    """Cancel a coroutine, as soon as it has begun. Another body cannot be ended from here, and is left to itself."""
+    for _ in range(round(GRACE / _BETWEEN_INTERRUPTS)):
+        with suppress(BaseException):
+            signals.interrupt(interruption)
+        if futures.wait([ended], _BETWEEN_INTERRUPTS).done:
+            return
