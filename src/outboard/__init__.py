@@ -24,6 +24,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from outboard.sdk.allowed_classes import allow_class
     from outboard.sdk.async_operator import BaseAsyncOperator
     from outboard.sdk.branch import BaseBranchOperator, BranchMixIn, BranchPythonOperator, ShortCircuitOperator
     from outboard.sdk.connection import Connection
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from outboard.sdk.variable import Variable
     from outboard.sdk.xcom import BaseXCom
     from outboard.sdk.xcom_arg import XComArg
+    from outboard.sdk.xcom_sequence import LazyXComSequence
 
 __all__ = (
     "DAG",
@@ -74,6 +76,7 @@ __all__ = (
     "HITLEntryOperator",
     "HITLOperator",
     "HITLUser",
+    "LazyXComSequence",
     "NamedTrigger",
     "Param",
     "PokeReturnValue",
@@ -94,6 +97,7 @@ __all__ = (
     "TriggerRule",
     "Variable",
     "XComArg",
+    "allow_class",
     "chain",
     "dag",
     "get_current_context",
@@ -123,6 +127,7 @@ _HOMES = {
     "HITLEntryOperator": "hitl",
     "HITLOperator": "hitl",
     "HITLUser": "hitl",
+    "LazyXComSequence": "xcom_sequence",
     "NamedTrigger": "triggers",
     "Param": "param",
     "PokeReturnValue": "sensor",
@@ -143,6 +148,7 @@ _HOMES = {
     "TriggerRule": "trigger_rule",
     "Variable": "variable",
     "XComArg": "xcom_arg",
+    "allow_class": "allowed_classes",
     "chain": "dependencies",
     "dag": "dag",
     "get_current_context": "context",

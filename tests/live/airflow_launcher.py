@@ -110,7 +110,8 @@ class Transport(httpx.MockTransport):
         if status == HTTPStatus.NO_CONTENT:
             return httpx.Response(status)
         # By hand: the library takes null, which is what there is to say of a date that is not set, for no body at all.
-        return httpx.Response(status, content=json.dumps(answer), headers={"content-type": "application/json"})
+        headers = {"content-type": "application/json", **self.api.headers}
+        return httpx.Response(status, content=json.dumps(answer), headers=headers)
 
 
 def parameters(given: Any) -> dict[str, Any]:

@@ -38,10 +38,11 @@ class ScriptedApi:
     - ``task_states`` {run_id: {task_id: state}}, also what is counted;
     - ``previous``: the task instance before this one, or null;
     - ``inactive_assets``;
-    - ``answers`` {"METHOD /glob": [status, body]}, which come first;
+    - ``answers`` {"METHOD /glob": [status, body, headers if any]}, which come first;
     - ``terminate_after``: once this "METHOD /path" was called, heartbeats are told that the task must not run any more.
 
     Attributes:
+        headers: of the last answer, beside those that all have.
         calls: method, path (the task's own id as ``{id}``), parameters, body and status of all that was asked and told.
     """
 
@@ -61,17 +62,20 @@ class ScriptedApi:
         self.inactive_assets = script.get("inactive_assets", [])
         self.answers = script.get("answers", {})
         self.terminate_after = script.get("terminate_after")
+        self.headers: dict[str, str] = {}
         self.calls: list[tuple[str, str, dict[str, Any], Any, int]] = []
 
     def answer(self, method: str, path: str, params: dict[str, Any], body: Any) -> Answer:
         """The status and the body of the answer, or None for an empty one; the call is noted."""
+        self.headers = {}
         status, said = self._answer(method, path, params, body)
         self.calls.append((method, path.replace(str(self.what.id), "{id}"), params, body, status))
         return status, said
 
     def _answer(self, method: str, path: str, params: dict[str, Any], body: Any) -> Answer:
-        for pattern, (status, answer) in self.answers.items():
+        for pattern, (status, answer, *headers) in self.answers.items():
             if fnmatch.fnmatch(f"{method} {path}", pattern):
+                self.headers = headers[0] if headers else {}
                 return status, answer
         if wrong := self.refusal(method, path, body):
             return 422, {"detail": wrong}

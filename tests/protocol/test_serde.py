@@ -6,7 +6,7 @@ Where we differ on purpose, the test says so, and a recording shows that Airflow
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outboard.errors import SerializationError
-from outboard.protocol.serde import MAX_DEPTH, TaggedValue, deserialize, serialize
+from outboard.protocol.serde import MAX_DEPTH, TaggedValue, deserialize, on_loss, serialize
 from tests import recorded
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_a_value_is_encoded_as_airflow_encodes_it(entry: dict[str, Any]) -> None
 
 
 DECODED_TO_THEIR_OWN_KIND = [
-    entry for entry in RECORDING["values"] if not any(name in entry["value"] for name in ("Outer", "Versioned"))
+    entry for entry in RECORDING["values"] if not any(name in entry["value"] for name in ("Inner", "Versioned"))
 ]
 
 
@@ -114,6 +114,13 @@ def test_a_zone_without_a_name_keeps_its_offset_which_airflow_loses_but_reads() 
     encoded = serialize(value)
     assert read_by_airflow(encoded).startswith("datetime.datetime(2026, 3, 29, 1, 30, tzinfo=FixedTimezone(7200")
     assert deserialize(encoded).utcoffset() == timedelta(hours=2)
+
+
+def test_dataclasses_inside_dataclasses_keep_their_class_which_airflow_loses_but_reads() -> None:
+    value = eval("Outer('o', Inner(1), datetime.date(2026, 1, 1))", NAMES)
+    encoded = serialize(value)
+    assert read_by_airflow(encoded) == repr(value)
+    assert deserialize(encoded, lambda name: NAMES[name.removeprefix("author.")]) == value
 
 
 @pytest.mark.parametrize("text", ["0.1000000000000000055511151231257827", "1" + "0" * 30])
@@ -410,3 +417,62 @@ def test_subclasses_of_numbers_become_plain_ones() -> None:
     assert type(serialize(Share(0.5))) is float
     with pytest.raises(SerializationError, match="nan has no form"):
         serialize(Share("nan"))
+
+
+# ── what is lost on the way ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Summer(tzinfo):
+    """A zone that a name would have told."""
+
+    def utcoffset(self, date: datetime | None) -> timedelta:
+        return timedelta(hours=2 if date and date.month in range(4, 10) else 1)
+
+    def dst(self, date: datetime | None) -> timedelta:
+        return timedelta()
+
+    def tzname(self, date: datetime | None) -> str:
+        return "CEST"
+
+
+def losses_of(value: object) -> list[tuple[str, str]]:
+    heard: list[tuple[str, str]] = []
+    on_loss(lambda path, what: heard.append((path, what)))
+    try:
+        serialize(value, "return_value")
+    finally:
+        on_loss(None)
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (datetime(2026, 1, 1), "without a time zone"),  # noqa: DTZ001  # the point
+        (datetime(2026, 7, 1, tzinfo=Summer()), "without a name"),
+        (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), "loses microseconds"),
+        (timedelta(days=999_999_999, microseconds=1), "loses microseconds"),
+    ],
+)
+def test_a_loss_is_told_with_its_place(value: object, said: str) -> None:
+    [(path, what)] = losses_of({"rows": [1, value]})
+    assert path == "return_value.rows[1]"
+    assert said in what
+
+
+@given(
+    st.one_of(
+        st.datetimes(datetime(1900, 1, 1), datetime(2242, 1, 1), timezones=st.timezones()),  # noqa: DTZ001
+        st.timedeltas(timedelta(days=-36_500), timedelta(days=36_500)),
+        st.dates(),
+    )
+)
+def test_ordinary_dates_are_told_of_no_loss_and_lose_nothing(value: object) -> None:
+    assert losses_of(value) == []
+    assert deserialize(serialize(value)) == value
+
+
+@given(st.one_of(st.datetimes(timezones=st.just(UTC)), st.timedeltas()))
+def test_what_is_told_of_no_loss_comes_back_as_it_was(value: object) -> None:
+    if not losses_of(value):
+        assert deserialize(serialize(value)) == value

@@ -27,7 +27,7 @@ class bundle:
     file = name = "author"; modules = ("author",); dag_ids = ("example",); digest = "0" * 64
     metadata = staticmethod(lambda: b"{}")
     schema = "2026-06-16"; about = {"revision": "r7"}; complete = staticmethod(lambda: None)
-    modules_of = staticmethod(lambda dag_id: ("author",))
+    modules_of = staticmethod(lambda dag_id: ("author",)); is_authors = staticmethod(lambda module: module == "author")
 from outboard.runtime.server import main
 main(sys.argv[1:], bundle)
 """

@@ -19,6 +19,43 @@ if TYPE_CHECKING:
     from outboard.sdk.connection import Connection
 
 
+class Sequences:
+    """The XComs of the world by the order of their map indexes; an unmapped task has one at most."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def count(self, key: str, dag_id: str, run_id: str, task_id: str, *, previous_iteration: bool = False) -> int:
+        self._world.asked.append("count")
+        return len(self._values(key, dag_id, run_id, task_id))
+
+    def item(
+        self, key: str, dag_id: str, run_id: str, task_id: str, offset: int, *, previous_iteration: bool = False
+    ) -> tuple[bool, Any]:
+        self._world.asked.append(offset)
+        values = self._values(key, dag_id, run_id, task_id)
+        return (True, values[offset]) if -len(values) <= offset < len(values) else (False, None)
+
+    def items(
+        self,
+        key: str,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        part: slice,
+        *,
+        include_prior_dates: bool = False,
+        previous_iteration: bool = False,
+    ) -> list[Any]:
+        self._world.asked.append(part)
+        earlier = self._values(key, dag_id, "earlier", task_id) if include_prior_dates else []
+        return [*earlier, *self._values(key, dag_id, run_id, task_id)][part]
+
+    def _values(self, *place: str) -> list[Any]:
+        indexes = {address[4]: value for address, value in self._world.xcoms.items() if address[:4] == place}
+        return [indexes[index] for index in sorted(indexes, key=lambda index: -1 if index is None else index)]
+
+
 class World:
     """Answers as a supervisor with a store would."""
 
@@ -32,6 +69,7 @@ class World:
         self.questions: dict[str, dict[str, Any]] = {}
         self.paused: dict[str, bool] = {}
         self.options: dict[tuple[str, str], Any] = {}
+        self.asked: list[Any] = []
         self.said: list[tuple[str, str]] = []
         self.slept: list[float] = []
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,6 +111,9 @@ class World:
 
     def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
         del self.xcoms[key, dag_id, run_id, task_id, map_index]
+
+    def xcom_sequences(self) -> Sequences:
+        return Sequences(self)
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         return self.first_looks.get((ti_id, try_number))

@@ -56,13 +56,13 @@ def test_options_of_a_handler_are_those_of_a_task() -> None:
     handlers.task("d", multiple_outputs=True)(step.function)
     handlers.register("d", "quiet", lambda: None, do_xcom_push=False)
 
-    @handlers.task("d")
+    @handlers.task("d", mapped_over=True)
     def inferred() -> dict[str, int]:
         return {}
 
     operators = [handler.operator for handler in handlers.handlers]
-    options = [(operator.multiple_outputs, operator.do_xcom_push) for operator in operators]
-    assert options == [(True, True), (False, False), (True, True)]
+    options = [(operator.multiple_outputs, operator.do_xcom_push, operator.mapped_over) for operator in operators]
+    assert options == [(True, True, False), (False, False, False), (True, True, True)]
 
 
 def test_a_task_with_two_handlers_is_an_error_that_names_it() -> None:

@@ -39,11 +39,36 @@ def test_several_tasks_give_a_list_in_their_order(world: World) -> None:
     assert instance().xcom_pull(iter([])) == []
 
 
-def test_indexes_choose_instances_of_a_mapped_task(world: World) -> None:
+def mapped(world: World) -> None:
     for index in range(3):
         world.set_xcom("return_value", index * 10, "d", "r", "mapped", index)
+
+
+def test_without_indexes_all_instances_of_a_mapped_task_are_pulled(world: World) -> None:
+    mapped(world)
+    world.set_xcom("return_value", "one", "d", "r", "plain", None)
+    assert instance().xcom_pull("mapped") == [0, 10, 20]
+    assert instance().xcom_pull(["mapped", "plain", "absent"], default="none") == [0, 10, 20, "one", "none"]
+
+
+def test_the_only_instance_of_a_mapped_task_gives_its_value_as_in_airflow(world: World) -> None:
+    world.set_xcom("return_value", "only", "d", "r", "mapped", 0)
+    assert instance().xcom_pull("mapped") == "only"
+    assert instance().xcom_pull("mapped", map_indexes=range(1)) == ["only"]
+
+
+@pytest.mark.parametrize("wrong", [1.5, "12", object()])
+def test_indexes_that_are_none_are_refused(world: World, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="map_indexes is an index, several of them or None"):
+        instance().xcom_pull("mapped", map_indexes=wrong)
+
+
+def test_indexes_choose_instances_of_a_mapped_task(world: World) -> None:
+    mapped(world)
     assert instance().xcom_pull("mapped", map_indexes=1) == 10
     assert instance().xcom_pull("mapped", map_indexes=[2, 0]) == [20, 0]
+    assert instance().xcom_pull("mapped", map_indexes=range(1, 4), default="-") == [10, 20, "-"]
+    assert instance().xcom_pull(["mapped", "mapped"], map_indexes=[0, 2]) == [0, 20, 0, 20]
     assert instance().xcom_pull("mapped", map_indexes=-1) is None
     assert instance().xcom_pull("mapped", map_indexes=None) is None
 

@@ -40,6 +40,15 @@ def test_earlier_runs_count_on_request(world: World) -> None:
 
 
 @pytest.mark.anyio
+async def test_all_of_a_mapped_task_come_in_the_order_of_their_indexes(world: World) -> None:
+    assert BaseXCom.get_all(key="k", **PLACE) is None
+    for index in (2, 0, 1):
+        BaseXCom.set("k", index * 10, map_index=index, **PLACE)
+    assert BaseXCom.get_all(key="k", **PLACE) == [0, 10, 20]
+    assert await BaseXCom.aget_all(key="k", **PLACE) == [0, 10, 20]
+
+
+@pytest.mark.anyio
 async def test_coroutines_have_faces_of_their_own(world: World) -> None:
     await BaseXCom.aset("k", 1, **PLACE)
     assert await BaseXCom.aget_one(key="k", **PLACE) == 1

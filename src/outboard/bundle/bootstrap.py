@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ("Bundle", "Importer", "prepare")
 
+# The folders, inside the bundle, of what the author has not written.
+_NOT_THE_AUTHORS = ("outboard/", "_vendor/")
+
 
 class Importer:
     """Imports the bundle's modules from the code that came with the bundle, and shows their source to tracebacks.
@@ -79,7 +82,7 @@ class Importer:
 
     def _base(self, file: str) -> str:
         # What is ours, or carried for us, is never unpacked.
-        return self.folder if self.folder and not file.startswith(("outboard/", "_vendor/")) else self._file
+        return self.folder if self.folder and not file.startswith(_NOT_THE_AUTHORS) else self._file
 
     def get_resource_reader(self, name: str) -> object:
         """For `importlib.resources`: the data files beside a module, where they are unpacked."""
@@ -93,6 +96,11 @@ class Importer:
     def is_package(self, name: str) -> bool:
         """Whether a module of ours is a package."""
         return self._modules[name][0]
+
+    def is_authors(self, name: str) -> bool:
+        """Whether a module of ours is one that the author has written."""
+        entry = self._modules.get(name)
+        return entry is not None and not entry[1].startswith(_NOT_THE_AUTHORS)
 
     def get_code(self, name: str) -> Any:
         """A module's code object."""
@@ -178,6 +186,10 @@ class Bundle:
     def modules_of(self, dag_id: str) -> Sequence[str]:
         """The modules to load for a task of a Dag: a file that it is not in costs it nothing, and cannot break it."""
         return self._dag_modules.get(dag_id) or self.modules
+
+    def is_authors(self, module: str) -> bool:
+        """Whether a module is one of the author's own, and not of a library's."""
+        return self._importer.is_authors(module)
 
     def enter_environment(self) -> bool:
         """Give the process its environment, if that is already where it can be used.

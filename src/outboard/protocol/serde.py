@@ -4,8 +4,8 @@ What JSON knows stands for itself. Anything else becomes a map of three entries,
 
     {"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1, 2]}
 
-Decoding makes native values of the builtin classes in the table below and an inert `TaggedValue` of every other class; a
-class that a peer names is never imported.
+Decoding makes native values of the builtin classes in the table below, and an inert `TaggedValue` of every other class, unless
+whoever decodes knows a class of that name; a class that a peer names is never imported.
 
 =======================================  ===================================================================
 Python value                             encoding
@@ -13,17 +13,22 @@ Python value                             encoding
 None, bool, int, float, str, list        as it is; members of str and int enums as their bare value
 dict                                     as it is, with its keys as strings
 tuple, namedtuple, set, frozenset        version 1, the items (of sets, sorted where that is possible)
-datetime                                 version 2, timestamp and zone
-date, timedelta                          version 2, ISO 8601 text; seconds
+datetime                                 version 2, timestamp and zone [1]_
+date, timedelta                          version 2, ISO 8601 text; seconds [1]_
 Decimal                                  version 1, an int, a float where that is exact, else text
 UUID                                     version 1, text
 time zones                               version 1, the name, or the offset in seconds
 numpy scalars                            version 1, a number or a boolean; decoded to int, float or bool
 objects with ``serialize()``             their own class, the version in ``__version__``, what that returns
 pydantic models                          their own class, version 1, the dumped model
-dataclasses, attrs classes               their own class, the version in ``__version__``, their fields
+dataclasses, attrs classes               their own class, the version in ``__version__``, their fields, each with its own class
+LazyXComSequence                         the list of its values
 `TaggedValue`                            what it was decoded from
 =======================================  ===================================================================
+
+.. [1] These are what Airflow's encoding cannot carry whole, and `on_loss` hears of: a datetime without a zone is a moment in
+   the local time of whoever encodes it, and becomes one in that of whoever decodes it; a zone that has no name is reduced
+   to its offset at that moment; seconds are a float, which is exact to the microsecond only until the year 2242.
 """
 
 from __future__ import annotations
@@ -35,7 +40,9 @@ from outboard.errors import SerializationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    FindClass: TypeAlias = Callable[[str], type | None]
 
 __all__ = (
     "CLASSNAME",
@@ -46,8 +53,10 @@ __all__ = (
     "VERSION",
     "TaggedValue",
     "deserialize",
+    "on_loss",
     "serialize",
 )
+
 
 CLASSNAME = "__classname__"
 VERSION = "__version__"
@@ -96,6 +105,14 @@ class TaggedValue:
 
 
 # ── encoding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_listener: Callable[[str, str], object] | None = None
+
+
+def on_loss(listener: Callable[[str, str], object] | None) -> None:
+    """Let `listener` hear of what encoded values lose: where, and what. None: nobody hears of it."""
+    global _listener
+    _listener = listener
 
 
 def serialize(value: object, path: str = "") -> Any:
@@ -201,17 +218,37 @@ def _encode_datetime(value: datetime, path: str, parents: tuple[int, ...]) -> ob
     if getattr(value, "nanosecond", 0):
         raise SerializationError(path, f"{value} is finer than a microsecond, which a datetime cannot hold")
     name = _qualified(type(value))
+    if _listener is not None:
+        _tell_losses(value, path)
     zone = value.tzinfo and _tagged("builtins.tuple", 1, list(_encode_zone(value.tzinfo, value, path)))
     known = name if name == "pendulum.datetime.DateTime" else "datetime.datetime"
     return _tagged(known, 2, {"timestamp": _finite(value.timestamp(), path), "tz": zone})
 
 
-def _encode_zone(zone: tzinfo, at: datetime | None, path: str) -> tuple[str | int, str, int, bool]:
-    """The name or offset, the class, its version, and whether it could be encoded, as Airflow orders them."""
+def _tell_losses(value: datetime, path: str) -> None:
+    assert _listener is not None
+    if value.tzinfo is None:
+        _listener(path, "a datetime without a time zone is read as one of the reader's local time; give it a time zone")
+        return
+    if _zone_name(value.tzinfo) is None and not isinstance(value.tzinfo, timezone):
+        _listener(path, "a time zone without a name is reduced to its offset from UTC; use zoneinfo.ZoneInfo")
+    if timedelta(seconds=value.timestamp()) != value - _EPOCH:
+        _listener(path, "a datetime this far from 1970 loses microseconds; send its isoformat()")
+
+
+def _zone_name(zone: tzinfo) -> str | None:
     for attribute in ("key", "name", "zone"):  # of zoneinfo, pendulum and pytz
         name = getattr(zone, attribute, None)
         if isinstance(name, str) and not _is_offset(name):
-            return name, _ZONEINFO if attribute == "key" else _NAMED_ZONE, 1, True
+            return name
+    return None
+
+
+def _encode_zone(zone: tzinfo, at: datetime | None, path: str) -> tuple[str | int, str, int, bool]:
+    """The name or offset, the class, its version, and whether it could be encoded, as Airflow orders them."""
+    name = _zone_name(zone)
+    if name is not None:
+        return name, _ZONEINFO if getattr(zone, "key", None) == name else _NAMED_ZONE, 1, True
     offset = zone.utcoffset(at)
     if offset is None or offset.microseconds:
         raise SerializationError(path, f"the time zone {zone!r} has neither a name nor an offset in whole seconds")
@@ -233,6 +270,8 @@ def _encode_date(value: date, path: str, parents: tuple[int, ...]) -> object:
 
 
 def _encode_timedelta(value: timedelta, path: str, parents: tuple[int, ...]) -> object:
+    if _listener is not None and timedelta(seconds=value.total_seconds()) != value:
+        _listener(path, "a timedelta this long loses microseconds; send its parts")
     return _tagged("datetime.timedelta", 2, value.total_seconds())
 
 
@@ -259,6 +298,10 @@ def _encode_tagged_value(value: TaggedValue, path: str, parents: tuple[int, ...]
     return _tagged(value.classname, value.version, _encode(value.data, path, parents))
 
 
+def _encode_sequence(value: Any, path: str, parents: tuple[int, ...]) -> object:
+    return _encode_items(value[:], path, parents)
+
+
 def _encode_text(value: str, path: str, parents: tuple[int, ...]) -> str:
     return _text(str.__str__(value), path)
 
@@ -282,7 +325,9 @@ def _encode_serializable(value: Any, path: str, parents: tuple[int, ...]) -> obj
 def _encode_dataclass(value: Any, path: str, parents: tuple[int, ...]) -> object:
     import dataclasses
 
-    return _own(value, _encode_dict(dataclasses.asdict(value), path, parents))
+    # Not asdict(), as Airflow does: it would make nameless dicts of the dataclasses inside.
+    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return _own(value, _encode_dict(fields, path, parents))
 
 
 def _encode_attrs(value: Any, path: str, parents: tuple[int, ...]) -> object:
@@ -346,6 +391,7 @@ _ENCODERS_BY_NAME: dict[str, Callable[[Any, str, tuple[int, ...]], Any]] = {
     _FIXED_ZONE: _encode_bare_zone,
     _NAMED_ZONE: _encode_bare_zone,
     _ZONEINFO: _encode_bare_zone,
+    "outboard.sdk.xcom_sequence.LazyXComSequence": _encode_sequence,
     **{
         f"numpy.{name}": _encode_numpy
         for name in (
@@ -378,45 +424,55 @@ _LEAVES = frozenset(
 # ── decoding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def deserialize(value: Any) -> Any:
+def deserialize(value: Any, find_class: FindClass | None = None) -> Any:
     """The Python value of an encoded one. Data that its class's decoder cannot read stays a `TaggedValue`.
 
+    Args:
+        value: what was encoded.
+        find_class: gives the class of a name if values of it are to be made, and None of all other names.
+
     Raises:
-        SerializationError: the value is nested too deeply to be read.
+        SerializationError: the value is nested too deeply to be read, or a class that was found does not take its data.
     """
     try:
-        return _decode(value)
+        return _decode(value, find_class)
     except RecursionError:
         raise SerializationError("", "the encoded value is nested too deeply to be read") from None
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, find_class: FindClass | None) -> Any:
     if isinstance(value, list):
-        return [_decode(item) for item in value]
+        return [_decode(item, find_class) for item in value]
     if not isinstance(value, dict):
         return value
     if OLD_TYPE in value and OLD_DATA in value:
-        return _decode_old(value[OLD_TYPE], value[OLD_DATA])
+        return _decode_old(value[OLD_TYPE], value[OLD_DATA], find_class)
     classname = value.get(CLASSNAME)
     version = value.get(VERSION)
     if not isinstance(classname, str) or not isinstance(version, int):
-        return {key: _decode(item) for key, item in value.items()}
-    return _decode_tagged(classname, version, _decode(value.get(DATA)))
+        return {key: _decode(item, find_class) for key, item in value.items()}
+    return _decode_tagged(classname, version, _decode(value.get(DATA), find_class), find_class)
 
 
-def _decode_old(name: object, data: Any) -> Any:
+def _decode_old(name: object, data: Any, find_class: FindClass | None) -> Any:
     if name == OLD_DICT:
-        return _decode(data)
-    return _decode_tagged(_OLD_NAMES.get(str(name), str(name)), 0, _decode(data))
+        return _decode(data, find_class)
+    return _decode_tagged(_OLD_NAMES.get(str(name), str(name)), 0, _decode(data, find_class), find_class)
 
 
-def _decode_tagged(classname: str, version: int, data: Any) -> Any:
+def _decode_tagged(classname: str, version: int, data: Any, find_class: FindClass | None) -> Any:
     known = _DECODERS.get(classname)
     if known is not None and version <= known[0]:
         try:
             return known[1](data)
         except (ArithmeticError, LookupError, OSError, TypeError, ValueError):
             pass  # as inert as a class that is not known; the sender may mean something by it
+    if known is None and find_class is not None:
+        kind = find_class(classname)
+        if kind is not None:
+            from outboard.protocol.serde_classes import make
+
+            return make(kind, version, data)
     return TaggedValue(classname, version, data)
 
 

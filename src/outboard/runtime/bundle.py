@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         def modules_of(self, dag_id: str) -> Sequence[str]:
             """The modules to load for a task of a Dag."""
 
+        def is_authors(self, module: str) -> bool:
+            """Whether a module is one of the author's own, and not of a library's."""
+
         def complete(self) -> None:
             """Make everything available that the author's code may need."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from outboard.runtime.logs import Logs
     from outboard.sdk.connection import Connection
     from outboard.sdk.hitl import HITLUser
+    from outboard.sdk.requests import XComSequences
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -43,32 +44,35 @@ class ChannelClient:
     Args:
         channel: to the supervisor.
         logs: where the task's words go; its masker learns what is secret in what the supervisor answers.
+        is_authors: whether a module is one of the author's own, so that values of its classes may be made.
     """
 
-    def __init__(self, channel: Channel, logs: Logs) -> None:
+    def __init__(self, channel: Channel, logs: Logs, is_authors: Callable[[str], bool]) -> None:
         self._channel = channel
         self._logs = logs
         self._masker = logs.masker
+        self._is_authors = is_authors
+        self._losses: set[str] = set()
 
     def get_variable(self, key: str) -> str | None:
         """See `outboard.sdk.client.Client.get_variable`."""
-        found = self._ask(m.GetVariable(key=key), m.VariableResult)
+        found = self.ask(m.GetVariable(key=key), m.VariableResult)
         self._masker.learn(found)
         return found.value
 
     def set_variable(self, key: str, value: str, description: str | None) -> None:
         """See `outboard.sdk.client.Client.set_variable`."""
-        self._tell(m.PutVariable(key=key, value=value, description=description))
+        self.tell(m.PutVariable(key=key, value=value, description=description))
 
     def delete_variable(self, key: str) -> None:
         """See `outboard.sdk.client.Client.delete_variable`."""
-        self._tell(m.DeleteVariable(key=key))
+        self.tell(m.DeleteVariable(key=key))
 
     def variable_keys(self, prefix: str | None) -> Sequence[str]:
         """See `outboard.sdk.client.Client.variable_keys`: all pages of them."""
         keys: list[str] = []
         while True:
-            page = self._ask(m.GetVariableKeys(prefix=prefix, offset=len(keys)), m.VariableKeysResult)
+            page = self.ask(m.GetVariableKeys(prefix=prefix, offset=len(keys)), m.VariableKeysResult)
             keys += page.keys
             if not page.keys or len(keys) >= page.total_entries:
                 return keys
@@ -77,11 +81,11 @@ class ChannelClient:
         """See `outboard.sdk.client.Client.get_connection`."""
         from outboard.sdk.connection import Connection  # only where there is one
 
-        found = self._ask(m.GetConnection(conn_id=conn_id), m.ConnectionResult)
+        found = self.ask(m.GetConnection(conn_id=conn_id), m.ConnectionResult)
         hidden = self._masker.learn(found)
         if hidden is not None:
             # What commands and C code write reaches the supervisor without passing our masker.
-            self._tell(m.MaskSecret(value=hidden, name=None))
+            self.tell(m.MaskSecret(value=hidden, name=None))
         return Connection(
             conn_id=found.conn_id,
             conn_type=found.conn_type,
@@ -106,12 +110,12 @@ class ChannelClient:
             include_prior_dates=include_prior_dates,
         )
         try:
-            value = self._ask(request, m.XComResult).value
+            value = self.ask(request, m.XComResult).value
         except AirflowRuntimeError as error:
             if error.error.error != ErrorType.XCOM_NOT_FOUND:
                 raise
             return False, None
-        return value is not None, serde.deserialize(value)
+        return value is not None, self.decoded(value)
 
     def set_xcom(
         self,
@@ -123,33 +127,48 @@ class ChannelClient:
         map_index: int | None,
         *,
         dag_result: bool = False,
+        mapped_length: int | None = None,
     ) -> None:
-        """See `outboard.sdk.client.Client.set_xcom`. ``dag_result`` marks the result of the whole Dag."""
-        self._tell(
+        """See `outboard.sdk.client.Client.set_xcom`.
+
+        ``dag_result`` marks the result of the whole Dag, ``mapped_length`` says how many tasks a mapped one becomes.
+        """
+        self.tell(
             m.SetXCom(
                 key=key,
-                value=serde.serialize(value, key),
+                value=self._encoded(value, key),
                 dag_id=dag_id,
                 run_id=run_id,
                 task_id=task_id,
                 map_index=map_index,
                 dag_result=dag_result,
+                mapped_length=mapped_length,
             )
         )
 
     def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
         """See `outboard.sdk.client.Client.delete_xcom`."""
-        self._tell(m.DeleteXCom(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index))
+        self.tell(m.DeleteXCom(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index))
+
+    def xcom_sequences(self) -> XComSequences:
+        """See `outboard.sdk.client.Client.xcom_sequences`."""
+        from outboard.runtime.xcom_requests import XComRequests
+
+        return XComRequests(self)
+
+    def decoded(self, value: object) -> Any:
+        """The Python value of an encoded one, of the author's own classes too."""
+        return serde.deserialize(value, self._find_class)
 
     def skip_downstream(self, tasks: Sequence[str | tuple[str, int]]) -> None:
         """Let tasks behind this one be skipped: ids, or pairs of id and map index."""
-        self._tell(m.SkipDownstreamTasks(tasks=[tasks] if isinstance(tasks, str) else list(tasks)))
+        self.tell(m.SkipDownstreamTasks(tasks=[tasks] if isinstance(tasks, str) else list(tasks)))
 
     def mask_secret(self, value: object, name: str | None) -> None:
         """See `outboard.sdk.client.Client.mask_secret`. It is masked here, whatever the supervisor makes of it."""
         self._masker.add(value, name)
         try:
-            self._tell(m.MaskSecret(value=_plain(value), name=name))
+            self.tell(m.MaskSecret(value=_plain(value), name=name))
         except (AirflowRuntimeError, InvalidMessageError) as error:
             self._logs.emit(
                 "warning",
@@ -159,7 +178,7 @@ class ChannelClient:
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         """See `outboard.sdk.client.Client.task_reschedule_start_date`."""
         request = m.GetTaskRescheduleStartDate(ti_id=ti_id, try_number=try_number)
-        return self._ask(request, m.TaskRescheduleStartDate).start_date
+        return self.ask(request, m.TaskRescheduleStartDate).start_date
 
     def create_hitl_detail(
         self,
@@ -174,7 +193,7 @@ class ChannelClient:
         assigned_users: Sequence[HITLUser],
     ) -> None:
         """See `outboard.sdk.client.Client.create_hitl_detail`."""
-        self._tell(
+        self.tell(
             m.CreateHITLDetailPayload(
                 ti_id=ti_id,
                 options=list(options),
@@ -189,7 +208,7 @@ class ChannelClient:
 
     def is_paused(self, dag_id: str) -> bool:
         """See `outboard.sdk.client.Client.is_paused`."""
-        return self._ask(m.GetDag(dag_id=dag_id), m.DagResult).is_paused
+        return self.ask(m.GetDag(dag_id=dag_id), m.DagResult).is_paused
 
     def option(self, section: str, name: str, default: T) -> T:
         """See `outboard.sdk.client.Client.option`: as the environment has it."""
@@ -220,14 +239,16 @@ class ChannelClient:
 
         return to_thread.run_sync(lambda: function(*arguments, **options), abandon_on_cancel=True)
 
-    def _tell(self, message: Message) -> Message | None:
+    def tell(self, message: Message) -> Message | None:
+        """Make a request, whatever is answered."""
         try:
             return self._channel.request(message)
         except ServerError as error:
             raise AirflowRuntimeError(error) from None
 
-    def _ask(self, message: Message, expected: type[R]) -> R:
-        reply = self._tell(message)
+    def ask(self, message: Message, expected: type[R]) -> R:
+        """Make a request that is answered with a message of one class."""
+        reply = self.tell(message)
         if not isinstance(reply, expected):
             found = "an empty reply" if reply is None else f"a {type(reply).__name__}"
             raise AirflowRuntimeError(
@@ -237,6 +258,24 @@ class ChannelClient:
                 )
             )
         return reply
+
+    def _encoded(self, value: object, key: str) -> Any:
+        serde.on_loss(self._tell_loss)
+        try:
+            return serde.serialize(value, key)
+        finally:
+            serde.on_loss(None)
+
+    def _find_class(self, name: str) -> type | None:
+        from outboard.runtime.known_classes import find_class  # few XComs hold values of classes
+
+        return find_class(name, self._is_authors)
+
+    def _tell_loss(self, path: str, what: str) -> None:
+        # Once for each kind: a table of a thousand dates is one mistake.
+        if what not in self._losses:
+            self._losses.add(what)
+            self._logs.emit("warning", f"{path}: {what}", TASK_LOGGER)
 
 
 def _plain(value: object) -> object:

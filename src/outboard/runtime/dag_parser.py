@@ -47,7 +47,7 @@ def run(request: DagFileParseRequest, bundle: Bundle, channel: Channel, logs: Lo
     """
     from outboard.runtime.client import ChannelClient
 
-    use(ChannelClient(channel, logs))
+    use(ChannelClient(channel, logs, bundle.is_authors))
     try:
         bundle.complete()
     except BundleError as error:

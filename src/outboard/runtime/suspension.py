@@ -15,6 +15,7 @@ from outboard.sdk.exceptions import AirflowException
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from outboard.protocol.messages import Message, TIRunContext
@@ -77,13 +78,17 @@ def rescheduled(error: AirflowRescheduleException) -> Message:
     return m.RescheduleTask(reschedule_date=date, end_date=datetime.now(timezone.utc))
 
 
-def next_kwargs(told: TIRunContext) -> dict[str, Any]:
+def next_kwargs(told: TIRunContext, decode: Callable[[object], Any]) -> dict[str, Any]:
     """What the method gets that the task goes on with.
+
+    Args:
+        told: what the server has kept.
+        decode: makes Python values of encoded ones.
 
     Raises:
         AirflowException: the server has kept nothing of the kind.
     """
-    kwargs = serde.deserialize(told.next_kwargs)
+    kwargs = decode(told.next_kwargs)
     if kwargs is None:
         return {}
     if not isinstance(kwargs, dict):

@@ -25,6 +25,7 @@ from outboard.sdk.exceptions import (
 )
 from outboard.sdk.operator import BaseOperator
 from outboard.sdk.task_arguments import CALLBACKS
+from outboard.sdk.xcom_arg import UNMAPPED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class TaskRun:
         self._channel = channel
         self._logs = logs
         self._signals = signals
-        self._client = ChannelClient(channel, logs)
+        self._client = ChannelClient(channel, logs, bundle.is_authors)
         self._operator: BaseOperator | None = None
         self._context: Context | None = None
         self._error: BaseException | None = None
@@ -161,7 +162,8 @@ class TaskRun:
         if method:
             from outboard.runtime import suspension
 
-            return operator.resume_execution(method, suspension.next_kwargs(self._details.ti_context), context)
+            arguments = suspension.next_kwargs(self._details.ti_context, self._client.decoded)
+            return operator.resume_execution(method, arguments, context)
         if not operator.is_async:
             return operator.execute(context)
         from outboard.runtime import coroutine_body  # anyio is only for those who await
@@ -181,7 +183,13 @@ class TaskRun:
     def _push_result(self, result: Any) -> None:
         operator, ti = self._operator, self._details.ti
         assert operator is not None
-        if result is None or not operator.do_xcom_push:
+        pushed = result if operator.do_xcom_push else None
+        length = None
+        if operator.mapped_over and ti.map_index == UNMAPPED:
+            from outboard.runtime.mapped_length import mapped_length
+
+            length = mapped_length(operator, pushed)
+        if pushed is None:
             return
         place = (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
         if operator.multiple_outputs:
@@ -193,7 +201,7 @@ class TaskRun:
                 if not isinstance(key, str):
                     raise TypeError(f"{operator.label} has multiple outputs, so its keys are strings, not {key!r}")
                 self._client.set_xcom(key, value, *place)
-        self._client.set_xcom(RETURN_KEY, result, *place, dag_result=operator.returns_dag_result)
+        self._client.set_xcom(RETURN_KEY, result, *place, dag_result=operator.returns_dag_result, mapped_length=length)
 
     # ── its end ───────────────────────────────────────────────────────────────────────────────────────────────────
 

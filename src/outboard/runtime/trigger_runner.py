@@ -60,9 +60,10 @@ def run(request: RunTrigger, bundle: Bundle, channel: Channel, logs: Logs, signa
         TriggerFired or TriggerFailed.
     """
     try:
-        use(ChannelClient(channel, logs))
+        client = ChannelClient(channel, logs, bundle.is_authors)
+        use(client)
         bundle.complete()
-        trigger = _make(request)
+        trigger = _make(request, client)
         event = coroutine_body.run(_first_event, (trigger, logs), {}, signals)
         return _fired(request.classpath, event)
     except BaseException as error:  # every end of the trigger is one, SystemExit too
@@ -72,9 +73,9 @@ def run(request: RunTrigger, bundle: Bundle, channel: Channel, logs: Logs, signa
 # ── the class ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _make(request: RunTrigger) -> Any:
+def _make(request: RunTrigger, client: ChannelClient) -> Any:
     kind = _find(request.classpath)
-    kwargs = {name: serde.deserialize(value) for name, value in request.trigger_kwargs.items()}
+    kwargs = {name: client.decoded(value) for name, value in request.trigger_kwargs.items()}
     trigger = kind(**kwargs)
     with contextlib.suppress(AttributeError):  # a class with slots, which does not want to know
         trigger.task_instance = request.ti

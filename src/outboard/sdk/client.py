@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from outboard.sdk.connection import Connection
     from outboard.sdk.hitl import HITLUser
+    from outboard.sdk.requests import XComSequences
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -71,6 +72,9 @@ class Client(Protocol):
 
     def delete_xcom(self, key: str, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> None:
         """Delete an XCom."""
+
+    def xcom_sequences(self) -> XComSequences:
+        """Whom to ask for the XComs of all instances of a mapped task."""
 
     def mask_secret(self, value: object, name: str | None) -> None:
         """Hide a value, or the telling fields of a mapping, in every record from now on, at the supervisor too."""

@@ -50,6 +50,8 @@ __all__ = (
     "TaskDeferralTimeout",
     "TaskDeferred",
     "TaskNotFound",
+    "UnmappableXComTypePushed",
+    "XComForMappingNotPushed",
     "XComNotFound",
 )
 
@@ -260,6 +262,25 @@ class AirflowRuntimeError(Exception):
     def __init__(self, error: ErrorDetails) -> None:
         super().__init__(f"{error.error}: {error.detail}")
         self.error = error
+
+
+class XComForMappingNotPushed(TypeError):
+    """A task has returned nothing, although another one is expanded over what it returns."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"{label} has returned nothing to map over; return a list or a dict, empty if need be")
+
+
+class UnmappableXComTypePushed(TypeError):
+    """A task has returned what no other task can be expanded over.
+
+    Attributes:
+        value: what it has returned.
+    """
+
+    def __init__(self, label: str, value: object) -> None:
+        super().__init__(f"{label} is mapped over, so it returns a list or a dict, not {type(value).__name__}")
+        self.value = value
 
 
 class XComNotFound(AirflowException):

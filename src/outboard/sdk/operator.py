@@ -56,6 +56,7 @@ class BaseOperator(Node):
         on_execute_callback, on_success_callback, on_failure_callback, on_retry_callback, on_skipped_callback: lists of
             functions that get the context.
         returns_dag_result: whether the returned value is the result of the whole Dag.
+        mapped_over: whether another task is expanded over the returned value, so that Airflow must be told its length.
 
     Raises:
         TypeError: an argument is missing, unknown, not supported or of the wrong type.
@@ -79,6 +80,7 @@ class BaseOperator(Node):
 
     dag: DAG | None = None
     returns_dag_result = False
+    mapped_over = False
     retries: int
     retry_delay: timedelta
     retry_exponential_backoff: float

@@ -101,6 +101,7 @@ class TaskRegistry:
         downstream: Collection[str] = (),
         multiple_outputs: bool | None = None,
         do_xcom_push: bool | None = None,
+        mapped_over: bool | None = None,
     ) -> Callable[[F], F]:
         """Register what is decorated, a function or one under ``@task…``, which is returned as it is.
 
@@ -110,6 +111,7 @@ class TaskRegistry:
             downstream: the ids of the tasks behind it there; only a branch or a short circuit needs to know them.
             multiple_outputs: as for ``@task``; taken from the return annotation unless given.
             do_xcom_push: as for ``@task``.
+            mapped_over: whether a task there is expanded over what this one returns: a list or a dict, then.
         """
         if not isinstance(dag_id, str):
             raise TypeError('name the Dag that the task is in: @registry.task("dag_id") or ("dag_id", "task_id")')
@@ -122,6 +124,7 @@ class TaskRegistry:
                 downstream=downstream,
                 multiple_outputs=multiple_outputs,
                 do_xcom_push=do_xcom_push,
+                mapped_over=mapped_over,
             )
             return function
 
@@ -136,6 +139,7 @@ class TaskRegistry:
         downstream: Collection[str] = (),
         multiple_outputs: bool | None = None,
         do_xcom_push: bool | None = None,
+        mapped_over: bool | None = None,
     ) -> None:
         """Let a function, a function under ``@task…`` or an operator handle a task.
 
@@ -146,6 +150,7 @@ class TaskRegistry:
             downstream: the ids of the tasks behind it there; only a branch or a short circuit needs to know them.
             multiple_outputs: as for ``@task``; taken from the return annotation unless given.
             do_xcom_push: as for ``@task``.
+            mapped_over: whether a task there is expanded over what this one returns: a list or a dict, then.
 
         Raises:
             DuplicateTaskIdFound: something else handles it already.
@@ -155,7 +160,8 @@ class TaskRegistry:
         handler = Handler(operator.handling(dag_id, task_id, downstream))
         if operator.inherits_from_skipmixin and not downstream:
             raise TypeError(f"{handler.label} may skip what is behind it, so say which tasks these are: downstream=[…]")
-        for name, value in (("multiple_outputs", multiple_outputs), ("do_xcom_push", do_xcom_push)):
+        given = (("multiple_outputs", multiple_outputs), ("do_xcom_push", do_xcom_push), ("mapped_over", mapped_over))
+        for name, value in given:
             if value is not None:
                 setattr(handler.operator, name, value)
         if any(other.dag_id == dag_id and other.task_id == task_id for other in self.handlers):

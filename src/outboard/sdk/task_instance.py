@@ -133,21 +133,27 @@ class TaskInstance:
             dag_id: their Dag; this one when None.
             key: the XComs' key; ``"return_value"`` is what tasks return.
             include_prior_dates: whether XComs of earlier runs count when this run has none.
-            map_indexes: which instances of a mapped task, one or several; None for a task that is not mapped.
-            default: what stands for a missing XCom.
+            map_indexes: which instances of a mapped task, one or several; None for a task that is not mapped; all instances
+                unless given.
+            default: what stands for a missing XCom, and for one that is None.
             run_id: their run; this one when None.
 
         Returns:
-            The value, or a list of them in the order of the tasks (and of the indexes) when several were asked for.
+            The value of one task's one XCom, or else a list of values in the order of the tasks, and of the indexes. As in
+            Airflow, one task without `map_indexes` gives a list only if it has several XComs: if it is mapped.
         """
-        several, tasks, indexes = self._targets(task_ids, map_indexes)
+        tasks = [task_ids or self.task_id] if task_ids is None or isinstance(task_ids, str) else list(task_ids)
         run, dag = run_id or self.run_id, dag_id or self.dag_id
+        is_one_task = task_ids is None or isinstance(task_ids, str)
+        if map_indexes is _NOT_GIVEN:
+            values = self._pull_all(tasks, dag, run, key, include_prior_dates, default)
+            return values[0] if is_one_task and len(values) == 1 else values
+        is_one_index = map_indexes is None or isinstance(map_indexes, int)
         values = []
-        for task_id in tasks:
-            for index in indexes:
-                _, value = client.current().get_xcom(key, dag, run, task_id, index, include_prior_dates)
-                values.append(default if value is None else value)
-        return values if several else values[0]
+        for task_id, index in [(task, index) for task in tasks for index in _indexes(map_indexes)]:
+            _, value = client.current().get_xcom(key, dag, run, task_id, index, include_prior_dates)
+            values.append(default if value is None else value)
+        return values[0] if is_one_task and is_one_index else values
 
     async def axcom_pull(
         self,
@@ -188,16 +194,22 @@ class TaskInstance:
     def _address(self) -> tuple[str, str, str, int | None]:
         return self.dag_id, self.run_id, self.task_id, self.map_index if self.is_mapped else None
 
-    def _targets(
-        self, task_ids: str | Iterable[str] | None, map_indexes: int | Iterable[int] | None
-    ) -> tuple[bool, list[str], list[int | None]]:
-        # Whether a list was asked for, the tasks, and the indexes.
-        several = True
-        if map_indexes is _NOT_GIVEN or map_indexes is None or isinstance(map_indexes, int):
-            several = False
-            indexes = [map_indexes if isinstance(map_indexes, int) and map_indexes != UNMAPPED else None]
-        else:
-            indexes = list(map_indexes)
-        if task_ids is None or isinstance(task_ids, str):
-            return several, [task_ids or self.task_id], indexes
-        return True, list(task_ids), indexes
+    def _pull_all(
+        self, tasks: list[str], dag_id: str, run_id: str, key: str, include_prior_dates: bool, default: Any
+    ) -> list[Any]:
+        # Of every instance of each task; of a task that has pushed nothing, the default.
+        sequences = client.current().xcom_sequences()
+        values: list[Any] = []
+        for task_id in tasks:
+            everything = slice(None)
+            found = sequences.items(key, dag_id, run_id, task_id, everything, include_prior_dates=include_prior_dates)
+            values += [default if value is None else value for value in found] or [default]
+        return values
+
+
+def _indexes(map_indexes: Any) -> list[int | None]:
+    if map_indexes is None or isinstance(map_indexes, int):
+        map_indexes = [map_indexes]
+    elif isinstance(map_indexes, (str, bytes)) or not hasattr(map_indexes, "__iter__"):
+        raise TypeError(f"map_indexes is an index, several of them or None, not {map_indexes!r}")
+    return [None if index == UNMAPPED else index for index in map_indexes]

@@ -79,6 +79,26 @@ class BaseXCom:
         return found[1]
 
     @classmethod
+    def get_all(
+        cls, *, key: str, dag_id: str, task_id: str, run_id: str, include_prior_dates: bool = False
+    ) -> list[Any] | None:
+        """The values of all instances of a task in the order of their map indexes, or None when there are none.
+
+        `outboard.LazyXComSequence` is the same without fetching them all.
+        """
+        sequences = client.current().xcom_sequences()
+        values = sequences.items(key, dag_id, run_id, task_id, slice(None), include_prior_dates=include_prior_dates)
+        return values or None
+
+    @classmethod
+    async def aget_all(
+        cls, *, key: str, dag_id: str, task_id: str, run_id: str, include_prior_dates: bool = False
+    ) -> list[Any] | None:
+        """`get_all` for coroutines."""
+        place = {"key": key, "dag_id": dag_id, "task_id": task_id, "run_id": run_id}
+        return await client.current().in_thread(lambda: cls.get_all(**place, include_prior_dates=include_prior_dates))
+
+    @classmethod
     def get_value(cls, *, ti_key: TaskInstanceKey, key: str) -> Any:
         """The value of one XCom of the task that `ti_key` names, or None when there is none."""
         return cls.get_one(

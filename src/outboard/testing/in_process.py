@@ -139,6 +139,10 @@ class _Bundle:
     def modules_of(self, dag_id: str) -> Sequence[str]:
         return self.modules
 
+    def is_authors(self, module: str) -> bool:
+        top, file = module.partition(".")[0], getattr(sys.modules.get(module), "__file__", None) or ""
+        return top != "outboard" and top not in sys.stdlib_module_names and "site-packages" not in file
+
     def complete(self) -> None:
         """Everything is there."""
 

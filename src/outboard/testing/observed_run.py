@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ class ObservedRun(TaskRun):
         now: datetime | None,
     ) -> None:
         super().__init__(details, bundle, channel, logs, signals)
-        self._client = _UnhurriedClient(channel, logs, now)
+        self._client = _UnhurriedClient(channel, logs, bundle.is_authors, now)
         self.value: Any = None
         self.exception: BaseException | None = None
 
@@ -96,8 +96,8 @@ def _is_the_tests(error: BaseException) -> bool:
 class _UnhurriedClient(ChannelClient):
     """Its clock is the machine's, or stands still where a test says what it shows. It leaps when somebody waits."""
 
-    def __init__(self, channel: Channel, logs: Logs, now: datetime | None) -> None:
-        super().__init__(channel, logs)
+    def __init__(self, channel: Channel, logs: Logs, is_authors: Callable[[str], bool], now: datetime | None) -> None:
+        super().__init__(channel, logs, is_authors)
         self._time = now
         self._waited = 0.0
 
