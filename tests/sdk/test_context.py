@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from outboard import Context, get_current_context
-from outboard.sdk.context import pop_context, push_context
+from outboard.sdk.context import DATED_KEYS, LATER_KEYS, pop_context, push_context, spread
+from tests.sdk.conftest import World
 
 
 def test_without_a_task_there_is_no_context() -> None:
@@ -25,6 +26,30 @@ def test_the_context_pushed_last_is_the_current_one_in_every_thread() -> None:
     assert pop_context() is inner
     assert get_current_context() is outer
     assert pop_context() is outer
+
+
+def test_what_is_looked_up_is_made_once_and_stays() -> None:
+    context = Context(run_id="manual")
+    assert "var" in context
+    assert list(context) == ["run_id"]
+    assert context["var"] is context["var"]
+    assert context.get("conn") is context["conn"]
+
+
+def test_a_value_that_was_put_there_is_not_made() -> None:
+    context = Context(run_id="manual", var="mine")
+    assert (context["var"], context.get("var")) == ("mine", "mine")
+
+
+def test_spread_out_a_context_has_all_that_is_in_it(world: World) -> None:
+    context = Context(run_id="manual")
+    everything = spread(context)
+    assert everything["run_id"] == "manual"
+    assert set(LATER_KEYS) - set(DATED_KEYS) <= set(everything)
+    assert list(context) == ["run_id"]
+    world.variables["region"] = "eu"
+    assert everything["var"]["value"].region == "eu"
+    assert spread({"a": 1}) == {"a": 1}
 
 
 @pytest.mark.parametrize("key", ["ds", "logical_date", "data_interval_start"])

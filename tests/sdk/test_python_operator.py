@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from outboard import DAG, Context, PythonOperator, task
+from outboard.sdk.context import DATED_KEYS, LATER_KEYS
 from outboard.sdk.exceptions import XComNotFound
 from outboard.sdk.operator import BaseOperator
 from outboard.sdk.registry import TaskRegistry
@@ -58,8 +59,12 @@ def test_keywords_get_the_whole_context_and_the_arguments() -> None:
     def function(x: Any, **context: Any) -> Any:
         return x, context
 
-    assert run(declared(function, 1)) == (1, dict(CONTEXT))
-    assert run(declared(function, x=1, ds="given", more=2)) == (1, {**CONTEXT, "ds": "given", "more": 2})
+    x, context = run(declared(function, 1))
+    assert x == 1
+    assert {key: context[key] for key in CONTEXT} == dict(CONTEXT)
+    assert set(context) - set(CONTEXT) == set(LATER_KEYS) - DATED_KEYS
+    x, context = run(declared(function, x=1, ds="given", more=2))
+    assert (x, context["ds"], context["more"], context["ti"]) == (1, "given", 2, "TI")
 
 
 def test_a_key_that_the_run_lacks_leaves_the_default() -> None:

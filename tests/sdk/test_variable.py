@@ -72,3 +72,13 @@ def test_outside_a_task_there_are_no_variables_and_the_error_says_what_to_do() -
 
 def test_the_repr_does_not_show_the_value() -> None:
     assert "hunter2" not in repr(Variable("password", "hunter2"))
+
+
+@pytest.mark.anyio
+async def test_coroutines_have_faces_of_their_own(world: World) -> None:
+    await Variable.aset("rows", [1], "some", serialize_json=True)
+    assert await Variable.aget("rows", deserialize_json=True) == [1]
+    assert await Variable.aget("absent", "else") == "else"
+    assert list(await Variable.akeys("ro")) == ["rows"]
+    await Variable.adelete("rows")
+    assert not world.variables

@@ -1,13 +1,15 @@
 """The context of a running task: a dict under Airflow's keys.
 
 Keys that make no sense for a run are absent, not None: a run without a logical date has no ``logical_date``, ``ds``, ``ts``
-or data interval. The runtime fills the context and makes it current; this module only holds it.
+or data interval. The runtime fills the context and makes it current; this module only holds it, and makes the values of some
+keys when they are looked up.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from typing import Any, TypedDict
 
@@ -50,12 +52,42 @@ else:
         __slots__ = ()
 
         def __missing__(self, key):
+            if key in self and key in LATER_KEYS:
+                value = self[key] = _made(self, key)
+                return value
             if key in DATED_KEYS:
                 raise KeyError(f"{key}: this run has no logical date, so its context has no {key!r}")
             raise KeyError(key)
 
+        def __contains__(self, key):
+            if dict.__contains__(self, key):
+                return True
+            return key in LATER_KEYS and (key not in DATED_KEYS or dict.__contains__(self, "logical_date"))
 
-__all__ = ("CONTEXT_KEYS", "DATED_KEYS", "Context", "get_current_context", "pop_context", "push_context")
+        def get(self, key, default=None):
+            """What is under a key, made if need be, or the default."""
+            if key in self:
+                return self[key]
+            return default
+
+
+__all__ = (
+    "CONTEXT_KEYS",
+    "DATED_KEYS",
+    "LATER_KEYS",
+    "Context",
+    "get_current_context",
+    "pop_context",
+    "push_context",
+    "spread",
+)
+
+# What is made when it is looked up, since few tasks do: the module of `outboard.sdk` that has a function of the key's name,
+# which takes the context. These keys are in a context without being among those that it lists.
+LATER_KEYS = {
+    "conn": "accessors",
+    "var": "accessors",
+}
 
 # Present only in runs that have a logical date.
 DATED_KEYS = frozenset(
@@ -132,3 +164,21 @@ def push_context(context: Context) -> None:
 def pop_context() -> Context:
     """Undo the last `push_context`, and give its context back."""
     return _contexts.pop()
+
+
+def spread(context: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is in a context as a plain dict, such as ``**context`` of a function takes it.
+
+    What is made when it is looked up is represented by something that acts like it, and makes it at its first use.
+    """
+    if not isinstance(context, Context):  # type: ignore[misc]  # a TypedDict to type checkers only
+        return dict(context)
+    from outboard.sdk.later import Later
+
+    later = {key: Later(context, key) for key in LATER_KEYS if key in context and not dict.__contains__(context, key)}
+    return {**later, **context}
+
+
+def _made(context: Context, key: str) -> Any:
+    module = __import__(f"outboard.sdk.{LATER_KEYS[key]}", fromlist=(key,))
+    return getattr(module, key)(context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outboard.sdk.context import CONTEXT_KEYS
+from outboard.sdk.context import CONTEXT_KEYS, Context, spread
 from outboard.sdk.operator import BaseOperator
 from outboard.sdk.signature import Signature, is_coroutine
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
-    from outboard.sdk.context import Context
 
 __all__ = ("PythonCallable", "PythonOperator")
 
@@ -78,9 +77,9 @@ class PythonCallable:
         signature = self._signature
         args, kwargs = tuple(self.op_args), dict(self.op_kwargs)
         if self.templates_dict is not None:
-            context = {**context, "templates_dict": self.templates_dict}
+            context = Context({**context, "templates_dict": self.templates_dict})  # type: ignore[typeddict-item]
         if signature.keywords:
-            kwargs = {**context, **kwargs}
+            kwargs = {**spread(context), **kwargs}
         for name in signature.names[len(args) :]:
             if name not in kwargs and name in context:
                 kwargs[name] = context[name]

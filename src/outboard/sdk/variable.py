@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ("Variable",)
+__all__ = ("NOT_GIVEN", "Variable")
 
 # None is a default that an author may ask for.
-_NOT_GIVEN: Any = object()
+NOT_GIVEN: Any = object()
 
 
 class Variable:
@@ -36,7 +36,7 @@ class Variable:
         return f"Variable({self.key!r})"
 
     @classmethod
-    def get(cls, key: str, default: Any = _NOT_GIVEN, deserialize_json: bool = False) -> Any:
+    def get(cls, key: str, default: Any = NOT_GIVEN, deserialize_json: bool = False) -> Any:
         """The value stored under `key`.
 
         Args:
@@ -51,7 +51,7 @@ class Variable:
         try:
             value = client.current().get_variable(key)
         except AirflowRuntimeError as error:
-            if error.error.error == ErrorType.VARIABLE_NOT_FOUND and default is not _NOT_GIVEN:
+            if error.error.error == ErrorType.VARIABLE_NOT_FOUND and default is not NOT_GIVEN:
                 return default
             raise
         if not deserialize_json or value is None:
@@ -89,3 +89,23 @@ class Variable:
     def keys(cls, prefix: str | None = None) -> Sequence[str]:
         """The keys of all stored variables, or of those that begin with `prefix`."""
         return client.current().variable_keys(prefix)
+
+    @classmethod
+    async def aget(cls, key: str, default: Any = NOT_GIVEN, deserialize_json: bool = False) -> Any:
+        """`get` for coroutines."""
+        return await client.current().in_thread(cls.get, key, default, deserialize_json)
+
+    @classmethod
+    async def aset(cls, key: str, value: Any, description: str | None = None, serialize_json: bool = False) -> None:
+        """`set` for coroutines."""
+        await client.current().in_thread(cls.set, key, value, description, serialize_json)
+
+    @classmethod
+    async def adelete(cls, key: str) -> None:
+        """`delete` for coroutines."""
+        await client.current().in_thread(cls.delete, key)
+
+    @classmethod
+    async def akeys(cls, prefix: str | None = None) -> Sequence[str]:
+        """`keys` for coroutines."""
+        return await client.current().in_thread(cls.keys, prefix)
