@@ -245,6 +245,69 @@ class Connection:
             json.dumps(parts)
         return parts
 
+    def sqlalchemy_url(self, driver: str | None = None) -> str:
+        """The URL for ``sqlalchemy.create_engine``, with the password in it.
+
+        For the types postgres, mysql, sqlite and trino.
+
+        Args:
+            driver: the one to use, such as ``"psycopg"``; by default what the extra says, or else SQLAlchemy's own choice.
+
+        Raises:
+            AirflowException: the type is another one, or signing in takes a token that must be asked for.
+        """
+        from outboard.sdk import connection_forms
+
+        return connection_forms.sqlalchemy_url(self, driver)
+
+    def dsn(self) -> str:
+        """The connection string for ``psycopg.connect`` and whatever else is made of libpq: ``host=… user=…``.
+
+        Raises:
+            AirflowException: the type is not postgres, or signing in takes a token that must be asked for.
+        """
+        from outboard.sdk import connection_forms
+
+        return connection_forms.dsn(self)
+
+    def storage_options(self) -> dict[str, Any]:
+        """The options for fsspec, and so for pandas, polars and the like: of s3fs, gcsfs or adlfs.
+
+        For the types aws, google_cloud_platform, wasb, adls and azure_data_lake. Without credentials in the connection, the
+        library looks for them where it always does.
+
+        Raises:
+            AirflowException: the type is another one, or a role must be assumed first.
+        """
+        from outboard.sdk import connection_forms
+
+        return connection_forms.storage_options(self)
+
+    def boto3_kwargs(self, service_name: str | None = None) -> dict[str, Any]:
+        """The keyword arguments for ``boto3.client(service_name, **kwargs)`` and ``boto3.resource``.
+
+        Without ``config_kwargs`` of the extra, for which boto3 takes an object: ``config=botocore.config.Config(**…)``.
+
+        Args:
+            service_name: for endpoints that the extra has for single services.
+
+        Raises:
+            AirflowException: the type is not aws, a role must be assumed first, or a profile is named.
+        """
+        from outboard.sdk import connection_forms
+
+        return connection_forms.boto3_kwargs(self, service_name)
+
+    def http_kwargs(self) -> dict[str, Any]:
+        """The keyword arguments for ``httpx.Client(**kwargs)``: ``base_url``, ``auth``, ``headers``, ``timeout`` and others.
+
+        Raises:
+            AirflowException: different proxies for different URLs are wanted.
+        """
+        from outboard.sdk import connection_forms
+
+        return connection_forms.http_kwargs(self)
+
     def as_json(self) -> str:
         """The parts that are set, without the id, as a JSON object that `from_json` reads."""
         import json
