@@ -25,6 +25,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from outboard.sdk.allowed_classes import allow_class
+    from outboard.sdk.assets import Asset, AssetAlias, AssetAll, AssetAny, Metadata
     from outboard.sdk.async_operator import BaseAsyncOperator
     from outboard.sdk.branch import BaseBranchOperator, BranchMixIn, BranchPythonOperator, ShortCircuitOperator
     from outboard.sdk.connection import Connection
@@ -56,6 +57,10 @@ if TYPE_CHECKING:
 __all__ = (
     "DAG",
     "ApprovalOperator",
+    "Asset",
+    "AssetAlias",
+    "AssetAll",
+    "AssetAny",
     "BaseAsyncOperator",
     "BaseBranchOperator",
     "BaseHook",
@@ -77,6 +82,7 @@ __all__ = (
     "HITLOperator",
     "HITLUser",
     "LazyXComSequence",
+    "Metadata",
     "NamedTrigger",
     "Param",
     "PokeReturnValue",
@@ -106,6 +112,10 @@ __all__ = (
 
 _HOMES = {
     "ApprovalOperator": "hitl",
+    "Asset": "assets",
+    "AssetAlias": "assets",
+    "AssetAll": "assets",
+    "AssetAny": "assets",
     "BaseAsyncOperator": "async_operator",
     "BaseBranchOperator": "branch",
     "BaseHook": "hook",
@@ -128,6 +138,7 @@ _HOMES = {
     "HITLOperator": "hitl",
     "HITLUser": "hitl",
     "LazyXComSequence": "xcom_sequence",
+    "Metadata": "assets",
     "NamedTrigger": "triggers",
     "Param": "param",
     "PokeReturnValue": "sensor",

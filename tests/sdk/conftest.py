@@ -15,6 +15,7 @@ from outboard.sdk.exceptions import AirflowRuntimeError, ErrorType
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from outboard.sdk.assets import Asset
     from outboard.sdk.client import Client
     from outboard.sdk.connection import Connection
 
@@ -56,6 +57,27 @@ class Sequences:
         return [indexes[index] for index in sorted(indexes, key=lambda index: -1 if index is None else index)]
 
 
+class Assets:
+    """The assets of the world and what has happened to them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get(self, *, name: str | None = None, uri: str | None = None) -> Asset:
+        self._world.asked.append((name, uri))
+        for asset in self._world.known_assets:
+            if asset.name == name or asset.uri == uri:
+                return asset
+        raise AirflowRuntimeError(ServerError(ErrorType.ASSET_NOT_FOUND))
+
+    def of_alias(self, name: str) -> list[Asset]:
+        return self._world.known_assets
+
+    def events(self, **query: Any) -> list[Any]:
+        self._world.asked.append({name: value for name, value in query.items() if value is not None})
+        return ["first", "second"]
+
+
 class World:
     """Answers as a supervisor with a store would."""
 
@@ -69,6 +91,7 @@ class World:
         self.questions: dict[str, dict[str, Any]] = {}
         self.paused: dict[str, bool] = {}
         self.options: dict[tuple[str, str], Any] = {}
+        self.known_assets: list[Asset] = []
         self.asked: list[Any] = []
         self.said: list[tuple[str, str]] = []
         self.slept: list[float] = []
@@ -114,6 +137,9 @@ class World:
 
     def xcom_sequences(self) -> Sequences:
         return Sequences(self)
+
+    def assets(self) -> Assets:
+        return Assets(self)
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         return self.first_looks.get((ti_id, try_number))

@@ -101,7 +101,9 @@ def test_the_dag_may_be_an_argument() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"inlets": ["x"]}, TypeError, "does not support the argument 'inlets' yet"),
+        ({"executor": "x"}, TypeError, "does not support the argument 'executor' yet"),
+        ({"inlets": ["x"]}, TypeError, "inlets are assets, aliases or references, not 'x'"),
+        ({"outlets": "x"}, TypeError, "outlets are assets, aliases or references, not 'x'"),
         ({"execution_timeout": 5}, TypeError, "execution_timeout is a timedelta, not 5"),
         ({"retreis": 1}, TypeError, "no argument 'retreis'; the arguments are task_id, dag, retries"),
         ({"retries": -1}, ValueError, "retries cannot be negative"),

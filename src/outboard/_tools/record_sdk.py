@@ -59,6 +59,37 @@ PARTS: list[dict[str, Any]] = [
 ]
 
 DAG_FILES = {
+    "assets": """
+from airflow.sdk import DAG, Asset, AssetAlias, AssetAll, AssetAny, task
+
+orders = Asset("orders", "S3://user:word@bucket/orders/?b=2&a=1#part", extra={"rows": 3}, group="raw")
+places = Asset(uri="x-own://Places/")
+named = Asset("named")
+
+with DAG("makes", schedule="@daily"):
+
+    @task(outlets=[orders, AssetAlias("daily", group="q"), Asset.ref(name="named"), Asset.ref(uri="x-own://u")], inlets=places)
+    def makes():
+        pass
+
+    @task(inlets=[AssetAlias("daily"), Asset.ref(uri="s3://bucket/z"), Asset("d", "file:///tmp/d/")])
+    def reads():
+        pass
+
+    makes() >> reads()
+
+with DAG("of_one", schedule=orders):
+    pass
+
+with DAG("of_all", schedule=[orders, places]):
+    pass
+
+with DAG("of_some", schedule=((orders & places & named) | AssetAlias("daily") | Asset.ref(name="named"))):
+    pass
+
+with DAG("of_any", schedule=AssetAny(orders, AssetAll(places, Asset.ref(uri="x-own://u")))):
+    pass
+""",
     "minimal": """
 from airflow.sdk import DAG
 
@@ -350,6 +381,8 @@ def _loaded(data: dict[str, Any]) -> dict[str, Any]:
         "dag_id": dag.dag_id,
         "timetable": type(dag.timetable).__name__,
         "params": {name: param.dump() for name, param in dag.params.items()},
+        # Without the address of what stands for no condition.
+        "asset_condition": repr(getattr(dag.timetable, "asset_condition", None)).partition(" object at ")[0],
         "tasks": {
             task.task_id: {
                 "upstream": sorted(task.upstream_task_ids),
@@ -357,6 +390,8 @@ def _loaded(data: dict[str, Any]) -> dict[str, Any]:
                 "retries": task.retries,
                 "retry_delay": task.retry_delay.total_seconds(),
                 "trigger_rule": str(task.trigger_rule),
+                "inlets": list(map(repr, task.inlets)),
+                "outlets": list(map(repr, task.outlets)),
                 "start_date": task.start_date and task.start_date.isoformat(),
             }
             for task in dag.tasks

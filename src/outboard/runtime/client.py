@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from outboard.runtime.logs import Logs
     from outboard.sdk.connection import Connection
     from outboard.sdk.hitl import HITLUser
-    from outboard.sdk.requests import XComSequences
+    from outboard.sdk.requests import AssetRequests, XComSequences
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -155,6 +155,12 @@ class ChannelClient:
         from outboard.runtime.xcom_requests import XComRequests
 
         return XComRequests(self)
+
+    def assets(self) -> AssetRequests:
+        """See `outboard.sdk.client.Client.assets`."""
+        from outboard.runtime.asset_requests import AssetRequests
+
+        return AssetRequests(self)
 
     def decoded(self, value: object) -> Any:
         """The Python value of an encoded one, of the author's own classes too."""

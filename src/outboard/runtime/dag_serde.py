@@ -51,8 +51,8 @@ def serialize_dag(dag: DAG) -> dict[str, Any]:
         "tasks": [_task(task) for task in dag.tasks],
         "task_group": _root_group(dag),
         "edge_info": {},
-        "dag_dependencies": [],
         "params": _dag_params(dag),
+        "dag_dependencies": _dependencies(dag),
         "deadline": None,
         "allowed_run_types": None,
         "catchup": dag.catchup,
@@ -108,6 +108,10 @@ def _task(task: BaseOperator) -> dict[str, Any]:
         fields["_task_display_name"] = task.task_display_name
     if task.downstream_task_ids:
         fields["downstream_task_ids"] = sorted(task.downstream_task_ids)
+    if task.inlets or task.outlets:
+        from outboard.runtime import asset_serde
+
+        fields.update(asset_serde.inlets_and_outlets(task))
     fields.update(_task_dates(task))
     fields.update(_task_params(task))
     return {"__type": "operator", "__var": fields}
@@ -183,6 +187,10 @@ def _timetable(dag: DAG) -> dict[str, Any]:
         return _typed("simple.ContinuousTimetable")
     if isinstance(schedule, timedelta):
         return _typed("trigger.DeltaTriggerTimetable", delta=schedule.total_seconds(), interval=0.0)
+    if not isinstance(schedule, str):
+        from outboard.runtime import asset_serde
+
+        return asset_serde.timetable(schedule)
     return _typed(
         "trigger.CronTriggerTimetable",
         expression=CRON_PRESETS.get(schedule, schedule),
@@ -190,6 +198,14 @@ def _timetable(dag: DAG) -> dict[str, Any]:
         interval=0.0,
         run_immediately=False,
     )
+
+
+def _dependencies(dag: DAG) -> list[dict[str, str]]:
+    if isinstance(dag.schedule, (str, timedelta, type(None))) and not any(task.outlets for task in dag.tasks):
+        return []
+    from outboard.runtime import asset_serde
+
+    return asset_serde.dependencies(dag.dag_id, dag.schedule, dag.tasks)
 
 
 def _typed(name: str, **values: object) -> dict[str, Any]:

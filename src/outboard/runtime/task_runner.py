@@ -12,7 +12,7 @@ from outboard.runtime.client import TASK_LOGGER, ChannelClient
 from outboard.runtime.environment import variables
 from outboard.runtime.task_context import build_context
 from outboard.sdk.client import use
-from outboard.sdk.context import pop_context, push_context
+from outboard.sdk.context import looked_up, pop_context, push_context
 from outboard.sdk.exceptions import (
     AirflowRescheduleException,
     AirflowSkipException,
@@ -115,7 +115,7 @@ class TaskRun:
             pop_context()
         self._signals.on_kill = None  # what the body has started has ended with it
         self._push_result(result)
-        return outcome.succeeded()
+        return self._succeeded(outcome.succeeded())
 
     def _execute(self, operator: BaseOperator, context: Context) -> Any:
         bindings = self._details.ti_context.arg_bindings
@@ -129,6 +129,10 @@ class TaskRun:
             from outboard.runtime import rendered_fields
 
             rendered_fields.send(operator, self._channel, self._logs)
+        if operator.inlets or operator.outlets:
+            from outboard.runtime import asset_report
+
+            asset_report.check_active(self._client, self._details.ti.id)
         kind = type(operator)
         if kind.on_kill is not BaseOperator.on_kill:
             self._signals.on_kill = self._kill
@@ -222,15 +226,27 @@ class TaskRun:
         self._logs.flush()  # what was printed without an end of line was said before this
         if isinstance(error, DownstreamTasksSkipped):
             self._client.skip_downstream(error.tasks)
-            return outcome.succeeded()
+            return self._succeeded(outcome.succeeded())
         if isinstance(error, DagRunTriggerException):
             from outboard.runtime import dag_run_trigger
 
             assert self._context is not None
-            return dag_run_trigger.trigger(error, self._context["ti"], self._channel, self._logs)
+            return self._succeeded(dag_run_trigger.trigger(error, self._context["ti"], self._channel, self._logs))
         if isinstance(error, (TaskDeferred, TaskAwaitingInput, AirflowRescheduleException)):
             return self._suspended(error)
         return self._failed(error)
+
+    def _succeeded(self, report: Message) -> Message:
+        """The report, with what the task has to tell of its assets if it is a success."""
+        operator, context = self._operator, self._context
+        assert operator is not None
+        assert context is not None
+        events = looked_up(context, "outlet_events")
+        if (operator.outlets or events) and type(report).__name__ == "SucceedTask":
+            from outboard.runtime import asset_report
+
+            asset_report.complete(report, operator.outlets, events)
+        return report
 
     def _suspended(self, error: TaskDeferred | TaskAwaitingInput | AirflowRescheduleException) -> Message:
         from outboard.runtime import configuration, suspension

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from outboard.sdk.connection import Connection
     from outboard.sdk.hitl import HITLUser
-    from outboard.sdk.requests import XComSequences
+    from outboard.sdk.requests import AssetRequests, XComSequences
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -75,6 +75,9 @@ class Client(Protocol):
 
     def xcom_sequences(self) -> XComSequences:
         """Whom to ask for the XComs of all instances of a mapped task."""
+
+    def assets(self) -> AssetRequests:
+        """Whom to ask for assets and their events."""
 
     def mask_secret(self, value: object, name: str | None) -> None:
         """Hide a value, or the telling fields of a mapping, in every record from now on, at the supervisor too."""

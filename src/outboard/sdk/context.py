@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Any, TypedDict
 
@@ -28,9 +28,13 @@ if TYPE_CHECKING:
         ds: str
         ds_nodash: str
         exception: BaseException | None
-        inlets: list[Any]
+        inlet_events: Any
+        inlets: Sequence[Any]
         logical_date: datetime
-        outlets: list[Any]
+        outlet_events: Any
+        outlets: Sequence[Any]
+        partition_date: datetime | None
+        partition_key: str | None
         params: dict[str, Any]
         run_id: str
         task: BaseOperator
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
         task_instance_key_str: str
         task_reschedule_count: int
         ti: TaskInstance
+        triggering_asset_events: Any
         ts: str
         ts_nodash: str
         ts_nodash_with_tz: str
@@ -77,6 +82,7 @@ __all__ = (
     "LATER_KEYS",
     "Context",
     "get_current_context",
+    "looked_up",
     "pop_context",
     "push_context",
     "spread",
@@ -86,6 +92,9 @@ __all__ = (
 # which takes the context. These keys are in a context without being among those that it lists.
 LATER_KEYS = {
     "conn": "accessors",
+    "inlet_events": "asset_events",
+    "outlet_events": "asset_events",
+    "triggering_asset_events": "asset_events",
     "var": "accessors",
 }
 
@@ -177,6 +186,11 @@ def spread(context: Mapping[str, Any]) -> dict[str, Any]:
 
     later = {key: Later(context, key) for key in LATER_KEYS if key in context and not dict.__contains__(context, key)}
     return {**later, **context}
+
+
+def looked_up(context: Context, key: str) -> Any:
+    """What is under a key if it was looked up, else None."""
+    return dict.get(context, key)  # type: ignore[call-overload]  # a TypedDict to type checkers only
 
 
 def _made(context: Context, key: str) -> Any:

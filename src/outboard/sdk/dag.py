@@ -14,11 +14,12 @@ from outboard.sdk.task_arguments import UNSUPPORTED, asks_for_nothing, check_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, ParamSpec, TypedDict, overload
 
     from typing_extensions import Self, Unpack
 
+    from outboard.sdk.assets import BaseAsset
     from outboard.sdk.dag_param import DagParam
     from outboard.sdk.operator import BaseOperator
     from outboard.sdk.params import ParamsDict
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         """What `DAG` and ``@dag(...)`` accept besides the id."""
 
         description: str | None
-        schedule: str | timedelta | None
+        schedule: str | timedelta | BaseAsset | Sequence[BaseAsset] | None
         start_date: datetime | None
         end_date: datetime | None
         default_args: dict[str, Any] | None
@@ -114,7 +115,8 @@ class DAG:
         dag_id: its id, unique in a deployment.
         task_dict: its tasks by id, in the order in which they were added.
         fileloc: the file that declares it; filled in by whoever loads the file.
-        schedule: a cron expression, a preset such as ``"@daily"``, a timedelta, ``"@once"``, ``"@continuous"`` or None.
+        schedule: a cron expression, a preset such as ``"@daily"``, a timedelta, ``"@once"``, ``"@continuous"`` or None; or
+            assets, several of which mean all of them.
         default_args: arguments for all its tasks that do not set their own; ``params`` among them are the Dag's.
 
     Raises:
@@ -447,10 +449,8 @@ def _check_schedule(dag: DAG) -> None:
     if schedule is None or isinstance(schedule, timedelta):
         return
     if not isinstance(schedule, str):
-        raise TypeError(
-            f"Dag {dag.dag_id!r}: a schedule is a cron expression, a preset, a timedelta or None; outboard does not "
-            f"support {schedule!r} yet"
-        )
+        dag.schedule = _asset_condition(dag.dag_id, schedule)
+        return
     if schedule == "@continuous" and dag.max_active_runs > 1:
         raise ValueError(f"Dag {dag.dag_id!r}: the schedule '@continuous' needs max_active_runs=1")
     presets = (*CRON_PRESETS, "@once", "@continuous")
@@ -459,6 +459,18 @@ def _check_schedule(dag: DAG) -> None:
             f"Dag {dag.dag_id!r}: {schedule!r} is neither a cron expression of 5 or 6 fields nor one of "
             f"{', '.join(presets)}"
         )
+
+
+def _asset_condition(dag_id: str, schedule: Any) -> BaseAsset:
+    from outboard.sdk.assets import as_condition  # only files that declare assets have some
+
+    try:
+        return as_condition(schedule)
+    except TypeError:
+        raise TypeError(
+            f"Dag {dag_id!r}: a schedule is a cron expression, a preset, a timedelta, assets or None; outboard does not "
+            f"support {schedule!r} yet"
+        ) from None
 
 
 def with_zone(value: datetime) -> datetime:

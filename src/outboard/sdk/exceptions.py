@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
     from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ __all__ = (
     "AirflowDagCycleException",
     "AirflowException",
     "AirflowFailException",
+    "AirflowInactiveAssetInInletOrOutletException",
     "AirflowNotFoundException",
     "AirflowRescheduleException",
     "AirflowRuntimeError",
@@ -222,6 +223,22 @@ class AirflowTaskTerminated(BaseException):
 
 class AirflowNotFoundException(AirflowException):
     """Something that was asked for, such as a connection, does not exist."""
+
+
+class AirflowInactiveAssetInInletOrOutletException(AirflowException):
+    """A task has inlets or outlets that are not active: no Dag declares them, or another asset has their name or URI.
+
+    Attributes:
+        inactive_asset_keys: the name and URI of each; one of the two may be None.
+    """
+
+    def __init__(self, inactive_asset_keys: Collection[tuple[str | None, str | None]]) -> None:
+        super().__init__(inactive_asset_keys)
+        self.inactive_asset_keys = inactive_asset_keys
+
+    def __str__(self) -> str:
+        named = ", ".join(f"name={name!r}, uri={uri!r}" for name, uri in self.inactive_asset_keys)
+        return f"the task has inactive assets among its inlets and outlets: {named}"
 
 
 class AirflowDagCycleException(AirflowException):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from outboard.sdk.assets import BaseAsset
     from outboard.sdk.context import Context
     from outboard.sdk.dag import DAG
     from outboard.sdk.exceptions import Trigger
@@ -55,6 +56,7 @@ class BaseOperator(Node):
         multiple_outputs: whether each item of the returned mapping becomes an XCom of its own as well.
         on_execute_callback, on_success_callback, on_failure_callback, on_retry_callback, on_skipped_callback: lists of
             functions that get the context.
+        inlets, outlets: the assets that it uses and makes.
         returns_dag_result: whether the returned value is the result of the whole Dag.
         mapped_over: whether another task is expanded over the returned value, so that Airflow must be told its length.
 
@@ -100,6 +102,8 @@ class BaseOperator(Node):
     owner: str
     doc_md: str | None
     task_display_name: str | None
+    inlets: tuple[BaseAsset, ...]
+    outlets: tuple[BaseAsset, ...]
     on_execute_callback: Collection[Callable[[Context], Any]]
     on_success_callback: Collection[Callable[[Context], Any]]
     on_failure_callback: Collection[Callable[[Context], Any]]

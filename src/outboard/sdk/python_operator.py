@@ -96,7 +96,19 @@ class PythonCallable:
     def call(self, context: Context) -> Any:
         """Call the function with the arguments of this run."""
         args, kwargs = self.bind(context)
-        return self.python_callable(*args, **kwargs)
+        return _without_metadata(self.python_callable(*args, **kwargs), context)
+
+
+_GENERATOR = type(_ for _ in ())
+
+
+def _without_metadata(result: Any, context: Context) -> Any:
+    """The result proper, after what was yielded or returned about the task's outlets has been taken."""
+    if not isinstance(result, _GENERATOR) and type(result).__name__ != "Metadata":
+        return result
+    from outboard.sdk.yielded_metadata import result_of  # few functions do either
+
+    return result_of(result, context["outlet_events"])
 
 
 class PythonOperator(PythonCallable, BaseOperator):
@@ -134,4 +146,4 @@ class PythonOperator(PythonCallable, BaseOperator):
 
     async def aexecute(self, context: Context) -> Any:
         """Call the coroutine function, and await it."""
-        return await self.call(context)
+        return _without_metadata(await self.call(context), context)

@@ -7,7 +7,40 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from typing import Any, Protocol
+
+    from outboard.sdk.assets import Asset
+
+    class AssetRequests(Protocol):
+        """Assets and their events."""
+
+        def get(self, *, name: str | None = None, uri: str | None = None) -> Asset:
+            """The asset of a name, or of a URI.
+
+            Raises:
+                AirflowRuntimeError: with the error ``ASSET_NOT_FOUND`` when there is none.
+            """
+
+        def of_alias(self, name: str) -> Sequence[Asset]:
+            """The assets that have had events through an alias."""
+
+        def events(
+            self,
+            *,
+            name: str | None,
+            uri: str | None,
+            alias_name: str | None,
+            ascending: bool = True,
+            after: datetime | None = None,
+            before: datetime | None = None,
+            limit: int | None = None,
+            partition_key: str | None = None,
+            partition_key_regexp_pattern: str | None = None,
+            extra: dict[str, str] | None = None,
+        ) -> Sequence[Any]:
+            """Events of the asset that a name, a URI or both tell, or of those of an alias."""
 
     class XComSequences(Protocol):
         """XComs of all instances of a mapped task, in the order of their map indexes; an unmapped task has one at most."""

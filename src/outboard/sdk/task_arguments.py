@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias, TypedDict
 
+    from outboard.sdk.assets import BaseAsset
     from outboard.sdk.context import Context
     from outboard.sdk.dag import DAG
 
     RetryPolicy: TypeAlias = Any
+    Assets: TypeAlias = "BaseAsset | Sequence[BaseAsset] | None"
     Callbacks: TypeAlias = "Callable[[Context], Any] | Sequence[Callable[[Context], Any]] | None"
 
     class TaskArguments(TypedDict, total=False):
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
         owner: str
         doc_md: str | None
         task_display_name: str | None
+        inlets: Assets
+        outlets: Assets
         execution_timeout: timedelta | None
         retry_policy: RetryPolicy | None
         pre_execute: Callable[[Context], Any] | None
@@ -86,6 +90,8 @@ DEFAULTS: dict[str, Any] = {
     "owner": "airflow",
     "doc_md": None,
     "task_display_name": None,
+    "inlets": (),
+    "outlets": (),
     **dict.fromkeys(CALLBACKS, ()),
 }
 
@@ -104,13 +110,11 @@ UNSUPPORTED = frozenset(
         "executor",
         "executor_config",
         "ignore_first_depends_on_past",
-        "inlets",
         "logger_name",
         "map_index_template",
         "max_active_tis_per_dag",
         "max_active_tis_per_dagrun",
         "on_failure_fail_dagrun",
-        "outlets",
         "render_template_as_native_obj",
         "resources",
         "run_as_user",
@@ -277,6 +281,18 @@ def _callbacks(value: Any) -> tuple[Callable[[Any], Any], ...]:
     return given
 
 
+def _assets(value: Any) -> tuple[Any, ...]:
+    from outboard.sdk.assets import Asset, AssetAlias, AssetRef  # only files that declare assets have some
+
+    given = (value,) if isinstance(value, (Asset, AssetAlias, AssetRef)) else value
+    if isinstance(given, (str, dict)) or not hasattr(given, "__iter__"):
+        raise TypeError(f"are assets, aliases or references, not {value!r}")
+    for each in given:
+        if not isinstance(each, (Asset, AssetAlias, AssetRef)):
+            raise TypeError(f"are assets, aliases or references, not {each!r}")
+    return tuple(given)
+
+
 def _optional(check: Callable[[Any], Any], default: Any = None) -> Callable[[Any], Any]:
     return lambda value: default if value is None else check(value)
 
@@ -314,5 +330,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "owner": _text,
     "doc_md": _optional(_text),
     "task_display_name": _optional(_text),
+    "inlets": _optional(_assets, ()),
+    "outlets": _optional(_assets, ()),
     **dict.fromkeys(CALLBACKS, _optional(_callbacks, ())),
 }
