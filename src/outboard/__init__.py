@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from outboard.sdk.retry_policy import ChainRetryPolicy, ExceptionRetryPolicy, RetryPolicy, RetryRule
     from outboard.sdk.sensor import BaseSensorOperator, PokeReturnValue, PythonSensor
     from outboard.sdk.skip_mixin import SkipMixin
+    from outboard.sdk.state_stores import NEVER_EXPIRE
     from outboard.sdk.states import DagRunState, TaskInstanceState
     from outboard.sdk.task import task
     from outboard.sdk.task_instance import TaskInstance
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "DAG",
+    "NEVER_EXPIRE",
     "ApprovalOperator",
     "Asset",
     "AssetAlias",
@@ -139,6 +141,7 @@ _HOMES = {
     "HITLUser": "hitl",
     "LazyXComSequence": "xcom_sequence",
     "Metadata": "assets",
+    "NEVER_EXPIRE": "state_stores",
     "NamedTrigger": "triggers",
     "Param": "param",
     "PokeReturnValue": "sensor",

@@ -78,6 +78,30 @@ class Assets:
         return ["first", "second"]
 
 
+class States:
+    """Stores of the world, with what each value expires at."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get(self, place: tuple[str, str], key: str) -> tuple[bool, Any]:
+        found = self._world.stored.get((*place, key))
+        return (False, None) if found is None else (True, found[0])
+
+    def set(self, place: tuple[str, str], key: str, value: Any, expires_at: datetime | None) -> None:
+        self._world.stored[*place, key] = (value, expires_at)
+
+    def delete(self, place: tuple[str, str], key: str) -> None:
+        self._world.stored.pop((*place, key), None)
+
+    def clear(self, place: tuple[str, str]) -> None:
+        for key in [key for key in self._world.stored if key[:2] == place]:
+            del self._world.stored[key]
+
+    def default_retention(self) -> timedelta | None:
+        return self._world.retention
+
+
 class World:
     """Answers as a supervisor with a store would."""
 
@@ -92,6 +116,8 @@ class World:
         self.paused: dict[str, bool] = {}
         self.options: dict[tuple[str, str], Any] = {}
         self.known_assets: list[Asset] = []
+        self.stored: dict[tuple[str, str, str], tuple[Any, datetime | None]] = {}
+        self.retention: timedelta | None = timedelta(days=30)
         self.asked: list[Any] = []
         self.said: list[tuple[str, str]] = []
         self.slept: list[float] = []
@@ -140,6 +166,9 @@ class World:
 
     def assets(self) -> Assets:
         return Assets(self)
+
+    def states(self) -> States:
+        return States(self)
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         return self.first_looks.get((ti_id, try_number))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from outboard.runtime.logs import Logs
     from outboard.sdk.connection import Connection
     from outboard.sdk.hitl import HITLUser
-    from outboard.sdk.requests import AssetRequests, XComSequences
+    from outboard.sdk.requests import AssetRequests, StateRequests, XComSequences
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -161,6 +161,12 @@ class ChannelClient:
         from outboard.runtime.asset_requests import AssetRequests
 
         return AssetRequests(self)
+
+    def states(self) -> StateRequests:
+        """See `outboard.sdk.client.Client.states`."""
+        from outboard.runtime.state_requests import StateRequests
+
+        return StateRequests(self)
 
     def decoded(self, value: object) -> Any:
         """The Python value of an encoded one, of the author's own classes too."""

@@ -57,6 +57,10 @@ def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
         "ti": instance,
         "try_number": ti.try_number,
     }
+    if operator.inlets or operator.outlets:
+        from outboard.sdk.state_stores import AssetStateStoreAccessors
+
+        context["asset_state_store"] = AssetStateStoreAccessors(operator.inlets, operator.outlets)
     if run.logical_date is not None:
         context.update(_dated(run.logical_date))
         context["data_interval_start"] = run.data_interval_start

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     class Context(TypedDict, total=False):
         """What a task's body can know about its run."""
 
+        asset_state_store: Any
         conn: Any
         dag: DAG
         dag_run: Any
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         task_instance: TaskInstance
         task_instance_key_str: str
         task_reschedule_count: int
+        task_state_store: Any
         ti: TaskInstance
         triggering_asset_events: Any
         ts: str
@@ -94,6 +96,7 @@ LATER_KEYS = {
     "conn": "accessors",
     "inlet_events": "asset_events",
     "outlet_events": "asset_events",
+    "task_state_store": "state_stores",
     "triggering_asset_events": "asset_events",
     "var": "accessors",
 }

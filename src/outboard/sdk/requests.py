@@ -8,7 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from typing import Any, Protocol
 
     from outboard.sdk.assets import Asset
@@ -41,6 +41,28 @@ if TYPE_CHECKING:
             extra: dict[str, str] | None = None,
         ) -> Sequence[Any]:
             """Events of the asset that a name, a URI or both tell, or of those of an alias."""
+
+    class StateRequests(Protocol):
+        """Stores of small values. A place is ``("ti_id", id)``, ``("name", name of an asset)`` or ``("uri", its URI)``."""
+
+        def get(self, place: tuple[str, str], key: str) -> tuple[bool, Any]:
+            """Whether there is a value, and the value."""
+
+        def set(self, place: tuple[str, str], key: str, value: Any, expires_at: datetime | None) -> None:
+            """Store a value; only a task's can expire.
+
+            Raises:
+                SerializationError: the value is not JSON; the path to the offending part is in the error.
+            """
+
+        def delete(self, place: tuple[str, str], key: str) -> None:
+            """Delete a value; that there is none is no error."""
+
+        def clear(self, place: tuple[str, str]) -> None:
+            """Delete all values of a place."""
+
+        def default_retention(self) -> timedelta | None:
+            """How long the deployment keeps a task's values that say nothing else; None for good."""
 
     class XComSequences(Protocol):
         """XComs of all instances of a mapped task, in the order of their map indexes; an unmapped task has one at most."""

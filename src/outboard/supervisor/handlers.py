@@ -16,6 +16,7 @@ import structlog
 from outboard.errors import SerializationError, UndecodableMessageError
 from outboard.protocol import messages as m
 from outboard.protocol.codec import check_json
+from outboard.supervisor import state_store
 from outboard.supervisor.ports import UNMAPPED, Ports, TaskKey, XComKey
 
 __all__ = ("SERVED", "Answer", "answer", "answer_invalid", "failure")
@@ -278,4 +279,5 @@ SERVED: dict[str, Handler] = {
     "TriggerDagRun": _trigger_dag_run,
     "ValidateInletsAndOutlets": _validate_assets,
     **dict.fromkeys((*m.TERMINAL, *m.TRIGGER_REPORTS, m.PARSE_RESULT), _acknowledge),
+    **state_store.SERVED,
 }

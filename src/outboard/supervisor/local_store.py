@@ -12,6 +12,7 @@ from datetime import datetime
 
 from outboard.protocol import messages as m
 from outboard.supervisor.ports import UNMAPPED, LogRecord, LogSink, Ports, TaskKey, XComKey
+from outboard.supervisor.state_store import MemoryStates
 from outboard.supervisor.xcom_store import RunDates, RunKey, XComStore
 
 __all__ = ("LocalStore", "RunKey")
@@ -26,6 +27,7 @@ class LocalStore:
         xcoms: the port for XComs.
         task_instances: the port for what tasks tell about themselves.
         human_inputs: the port for what tasks ask people.
+        states: the port for small values that outlive a try, or all runs.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class LocalStore:
         self.xcoms = XComStore(self._runs)
         self.task_instances = _TaskInstances()
         self.human_inputs = _HumanInputs()
+        self.states = MemoryStates()
 
     def ports(self, logs: LogSink | None = None) -> Ports:
         """Return this store as the ports of a supervisor.
@@ -54,6 +57,7 @@ class LocalStore:
             task_instances=self.task_instances,
             human_inputs=self.human_inputs,
             logs=logs or _Nowhere(),
+            states=self.states,
         )
 
     def add_run(self, dag_id: str, run_id: str, date: datetime) -> None:

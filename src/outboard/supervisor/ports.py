@@ -15,6 +15,7 @@ import anyio
 import attrs
 
 from outboard.protocol import messages as m
+from outboard.supervisor.state_store import MemoryStates, States
 
 __all__ = (
     "Clock",
@@ -218,3 +219,4 @@ class Ports:
     logs: LogSink
     dag_runs: DagRuns = attrs.field(factory=NoDagRuns)
     clock: Clock = attrs.field(factory=SystemClock)
+    states: States = attrs.field(factory=MemoryStates)
