@@ -102,6 +102,21 @@ class States:
         return self._world.retention
 
 
+class Queries:
+    """Notes what is asked, and answers with the name of the question."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        def asked(*arguments: Any, **filters: Any) -> Any:
+            given = {name: value for name, value in filters.items() if value is not None}
+            self._world.asked.append((name, *arguments, given))
+            return self._world.answers.get(name, name)
+
+        return asked
+
+
 class World:
     """Answers as a supervisor with a store would."""
 
@@ -118,6 +133,7 @@ class World:
         self.known_assets: list[Asset] = []
         self.stored: dict[tuple[str, str, str], tuple[Any, datetime | None]] = {}
         self.retention: timedelta | None = timedelta(days=30)
+        self.answers: dict[str, Any] = {}
         self.asked: list[Any] = []
         self.said: list[tuple[str, str]] = []
         self.slept: list[float] = []
@@ -169,6 +185,9 @@ class World:
 
     def states(self) -> States:
         return States(self)
+
+    def queries(self) -> Queries:
+        return Queries(self)
 
     def task_reschedule_start_date(self, ti_id: str, try_number: int) -> datetime | None:
         return self.first_looks.get((ti_id, try_number))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from outboard.protocol.serde import deserialize, serialize
 from outboard.sdk.later import Later
 
 DATE = datetime(2026, 1, 2, tzinfo=UTC)
@@ -69,6 +70,14 @@ def test_it_acts_like_none_or_a_function(box: Box) -> None:
 
 def test_what_is_pickled_is_what_it_stands_for(box: Box) -> None:
     assert type(pickle.loads(pickle.dumps(Later(box, "date")))) is datetime
+
+
+def test_what_is_sent_is_what_it_stands_for(box: Box) -> None:
+    assert deserialize(serialize([Later(box, "date"), Later(box, "dict"), Later(box, "none")])) == [
+        DATE,
+        {"a": 1},
+        None,
+    ]
 
 
 def test_attributes_are_those_of_what_it_stands_for(box: Box) -> None:

@@ -11,6 +11,7 @@ import pytest
 from outboard import DAG, Context, PythonOperator, task
 from outboard.sdk.context import DATED_KEYS, LATER_KEYS
 from outboard.sdk.exceptions import XComNotFound
+from outboard.sdk.later import Later
 from outboard.sdk.operator import BaseOperator
 from outboard.sdk.registry import TaskRegistry
 
@@ -187,3 +188,11 @@ def wrapper(*args: Any, **kwargs: Any) -> Any:
 def test_what_must_be_awaited_is_known(function: Any, awaited: bool) -> None:
     operator = PythonOperator(task_id="t", python_callable=function)
     assert operator.is_async is awaited
+
+
+def test_what_a_function_names_is_no_stand_in_even_beside_the_whole_context() -> None:
+    def function(var: Any, **context: Any) -> Any:
+        return type(var).__name__, type(context["conn"])
+
+    name, kind = run(declared(function))
+    assert (name, kind) == ("_Accessors", Later)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from outboard import Context, TaskInstance
 from outboard.sdk.context import pop_context, push_context
+from outboard.sdk.loop import LoopContextAccessor
 from tests.sdk.conftest import World
 
 
@@ -107,6 +110,104 @@ async def test_coroutines_have_faces_of_their_own(world: World) -> None:
     await instance().axcom_push("k", 3)
     assert await instance().axcom_pull("t", key="k") == 3
     assert await instance().axcom_pull(["t", "t"], key="k") == [3, 3]
+
+
+DATE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def in_a_run(logical_date: datetime | None) -> TaskInstance:
+    context: Any = {"dag_run": SimpleNamespace(logical_date=logical_date)}
+    return instance(context=Context(context))
+
+
+def test_the_run_and_the_instance_before_this_one_are_those_before_its_date(world: World) -> None:
+    assert in_a_run(DATE).get_previous_dagrun() == "previous_dag_run"
+    assert in_a_run(DATE).get_previous_ti() == "previous_ti"
+    earlier = DATE - timedelta(days=1)
+    in_a_run(DATE).get_previous_dagrun(state="success")
+    in_a_run(DATE).get_previous_ti(state="failed", logical_date=earlier, map_index=2)
+    assert world.asked == [
+        ("previous_dag_run", "d", DATE, None, {}),
+        ("previous_ti", "d", "t", DATE, -1, None, {}),
+        ("previous_dag_run", "d", DATE, "success", {}),
+        ("previous_ti", "d", "t", earlier, 2, "failed", {}),
+    ]
+
+
+def test_a_run_without_a_date_has_none_before_it_but_its_task_may_have(world: World) -> None:
+    assert in_a_run(None).get_previous_dagrun() is None
+    assert in_a_run(None).get_previous_ti() == "previous_ti"
+    assert world.asked == [("previous_ti", "d", "t", None, -1, None, {})]
+
+
+def test_tasks_and_runs_are_counted_and_asked_for_their_states(world: World) -> None:
+    assert TaskInstance.get_ti_count("d", task_ids=["a"], states=["success"], run_ids=["r"]) == "ti_count"
+    assert TaskInstance.get_task_states("d", task_group_id="g", map_index=1, logical_dates=[DATE]) == "task_states"
+    assert TaskInstance.get_dr_count("d", states=["running"]) == "dag_run_count"
+    assert TaskInstance.get_task_breadcrumbs("d", "r") == "task_breadcrumbs"
+    assert TaskInstance.get_dagrun_state("d", "r") == "dag_run_state"
+    assert TaskInstance.get_dag("d") == "dag"
+    assert world.asked == [
+        ("ti_count", "d", {"task_ids": ["a"], "states": ["success"], "run_ids": ["r"]}),
+        ("task_states", "d", {"task_group_id": "g", "map_index": 1, "logical_dates": [DATE]}),
+        ("dag_run_count", "d", {"states": ["running"]}),
+        ("task_breadcrumbs", "d", "r", {}),
+        ("dag_run_state", "d", "r", {}),
+        ("dag", "d", {}),
+    ]
+
+
+def test_a_note_is_set_removed_or_left_alone(world: World) -> None:
+    for note in ("new", "", None):
+        instance().update_dagrun_note(note)
+    assert world.asked == [("set_note", "u", "new", {}), ("set_note", "u", "", {})]
+
+
+def test_the_page_of_a_try_is_below_the_address_of_the_server(world: World) -> None:
+    assert instance(run_id="a b").log_url == "http://localhost:8080/dags/d/runs/a%20b/tasks/t?try_number=1"
+    world.options["api", "base_url"] = "https://airflow.example/"
+    assert (
+        instance(map_index=3).mark_success_url == "https://airflow.example/dags/d/runs/r/tasks/t/mapped/3?try_number=1"
+    )
+
+
+def test_the_dates_of_the_last_success_are_asked_for_once(world: World) -> None:
+    world.answers["previous_success"] = SimpleNamespace(
+        start_date=DATE, end_date=None, data_interval_start=DATE, data_interval_end=DATE
+    )
+    given: Any = {"ti": instance(id="asked-once"), "logical_date": DATE}
+    context = Context(given)
+    assert context["prev_start_date_success"] == context["prev_data_interval_start_success"] == DATE
+    assert context["prev_end_date_success"] is None
+    assert context["prev_data_interval_end_success"] == DATE
+    assert world.asked == [("previous_success", "asked-once", {})]
+
+
+def test_a_run_without_a_date_knows_no_interval_of_the_last_success(world: World) -> None:
+    given: Any = {"ti": instance(id="undated")}
+    assert "prev_data_interval_start_success" not in Context(given)
+    assert "prev_start_date_success" in Context(given)
+    assert world.asked == []
+
+
+def test_a_loop_gives_what_its_last_task_has_returned(world: World) -> None:
+    told = SimpleNamespace(index=1, max_iterations=5, terminal_task_id="last", terminal_is_mapped=False)
+    loop = LoopContextAccessor(told, "d", "r")
+    assert (loop.index, loop.max_iterations) == (1, 5)
+    assert (loop.previous, loop.result) == ("of_iteration", "of_iteration")
+    place = {"dag_id": "d", "run_id": "r", "task_id": "last"}
+    assert world.asked == [
+        ("of_iteration", {**place, "previous": True}),
+        ("of_iteration", {**place, "previous": False}),
+    ]
+
+
+def test_the_first_iteration_of_a_loop_has_none_before_it(world: World) -> None:
+    told = SimpleNamespace(index=0, max_iterations=5, terminal_task_id="last", terminal_is_mapped=True)
+    loop = LoopContextAccessor(told, "d", "r")
+    assert loop.previous is None
+    world.set_xcom("return_value", 7, "d", "r", "last", 0)
+    assert loop.result == [7]
 
 
 def test_a_missing_index_means_unmapped() -> None:

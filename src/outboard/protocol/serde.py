@@ -298,6 +298,11 @@ def _encode_tagged_value(value: TaggedValue, path: str, parents: tuple[int, ...]
     return _tagged(value.classname, value.version, _encode(value.data, path, parents))
 
 
+def _encode_later(value: Any, path: str, parents: tuple[int, ...]) -> object:
+    # As it is pickled: what it stands for.
+    return _encode(value.__reduce_ex__(2)[1][0], path, parents)
+
+
 def _encode_sequence(value: Any, path: str, parents: tuple[int, ...]) -> object:
     return _encode_items(value[:], path, parents)
 
@@ -391,6 +396,7 @@ _ENCODERS_BY_NAME: dict[str, Callable[[Any, str, tuple[int, ...]], Any]] = {
     _FIXED_ZONE: _encode_bare_zone,
     _NAMED_ZONE: _encode_bare_zone,
     _ZONEINFO: _encode_bare_zone,
+    "outboard.sdk.later.Later": _encode_later,
     "outboard.sdk.xcom_sequence.LazyXComSequence": _encode_sequence,
     **{
         f"numpy.{name}": _encode_numpy

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from outboard.runtime.logs import Logs
     from outboard.sdk.connection import Connection
     from outboard.sdk.hitl import HITLUser
-    from outboard.sdk.requests import AssetRequests, StateRequests, XComSequences
+    from outboard.sdk.requests import AssetRequests, Queries, StateRequests, XComSequences
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -167,6 +167,12 @@ class ChannelClient:
         from outboard.runtime.state_requests import StateRequests
 
         return StateRequests(self)
+
+    def queries(self) -> Queries:
+        """See `outboard.sdk.client.Client.queries`."""
+        from outboard.runtime.run_queries import RunQueries
+
+        return RunQueries(self)
 
     def decoded(self, value: object) -> Any:
         """The Python value of an encoded one, of the author's own classes too."""

@@ -61,6 +61,10 @@ def build_context(details: StartupDetails, operator: BaseOperator) -> Context:
         from outboard.sdk.state_stores import AssetStateStoreAccessors
 
         context["asset_state_store"] = AssetStateStoreAccessors(operator.inlets, operator.outlets)
+    if details.ti_context.loop is not None:
+        from outboard.sdk.loop import LoopContextAccessor
+
+        context["loop"] = LoopContextAccessor(details.ti_context.loop, ti.dag_id, ti.run_id)
     if run.logical_date is not None:
         context.update(_dated(run.logical_date))
         context["data_interval_start"] = run.data_interval_start

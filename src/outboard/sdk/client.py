@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from outboard.sdk.connection import Connection
     from outboard.sdk.hitl import HITLUser
-    from outboard.sdk.requests import AssetRequests, StateRequests, XComSequences
+    from outboard.sdk.requests import AssetRequests, Queries, StateRequests, XComSequences
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -81,6 +81,9 @@ class Client(Protocol):
 
     def states(self) -> StateRequests:
         """Whom to ask for stores of small values."""
+
+    def queries(self) -> Queries:
+        """Whom to ask about other runs and tasks."""
 
     def mask_secret(self, value: object, name: str | None) -> None:
         """Hide a value, or the telling fields of a mapping, in every record from now on, at the supervisor too."""

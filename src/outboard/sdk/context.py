@@ -32,11 +32,16 @@ if TYPE_CHECKING:
         inlet_events: Any
         inlets: Sequence[Any]
         logical_date: datetime
+        loop: Any
         outlet_events: Any
         outlets: Sequence[Any]
         partition_date: datetime | None
         partition_key: str | None
         params: dict[str, Any]
+        prev_data_interval_end_success: datetime | None
+        prev_data_interval_start_success: datetime | None
+        prev_end_date_success: datetime | None
+        prev_start_date_success: datetime | None
         run_id: str
         task: BaseOperator
         task_instance: TaskInstance
@@ -96,6 +101,10 @@ LATER_KEYS = {
     "conn": "accessors",
     "inlet_events": "asset_events",
     "outlet_events": "asset_events",
+    "prev_data_interval_end_success": "previous_success",
+    "prev_data_interval_start_success": "previous_success",
+    "prev_end_date_success": "previous_success",
+    "prev_start_date_success": "previous_success",
     "task_state_store": "state_stores",
     "triggering_asset_events": "asset_events",
     "var": "accessors",
@@ -128,6 +137,7 @@ CONTEXT_KEYS = DATED_KEYS | frozenset(
         "expanded_ti_count",
         "inlet_events",
         "inlets",
+        "loop",
         "macros",
         "map_index_template",
         "outlet_events",

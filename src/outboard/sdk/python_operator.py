@@ -79,7 +79,9 @@ class PythonCallable:
         if self.templates_dict is not None:
             context = Context({**context, "templates_dict": self.templates_dict})  # type: ignore[typeddict-item]
         if signature.keywords:
-            kwargs = {**spread(context), **kwargs}
+            # What is asked for by name is itself there, and no stand-in.
+            rest = {name: value for name, value in spread(context).items() if name not in signature.names[len(args) :]}
+            kwargs = {**rest, **kwargs}
         for name in signature.names[len(args) :]:
             if name not in kwargs and name in context:
                 kwargs[name] = context[name]

@@ -42,6 +42,44 @@ if TYPE_CHECKING:
         ) -> Sequence[Any]:
             """Events of the asset that a name, a URI or both tell, or of those of an alias."""
 
+    class Queries(Protocol):
+        """What other runs and tasks are and have done. Filters that are None select everything."""
+
+        def previous_success(self, ti_id: str) -> Any:
+            """The dates of the last successful run before that of a task instance, each None where there is none."""
+
+        def previous_dag_run(self, dag_id: str, logical_date: datetime, state: str | None) -> Any:
+            """The last run before a date, or None."""
+
+        def previous_ti(
+            self, dag_id: str, task_id: str, logical_date: datetime | None, map_index: int, state: str | None
+        ) -> Any:
+            """The instance of a task in the last run before a date, or None."""
+
+        def ti_count(self, dag_id: str, **filters: Any) -> int:
+            """How many task instances there are."""
+
+        def task_states(self, dag_id: str, **filters: Any) -> dict[str, Any]:
+            """The states of tasks, by run and by task."""
+
+        def task_breadcrumbs(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+            """What each task of a run has come to."""
+
+        def dag_run_count(self, dag_id: str, **filters: Any) -> int:
+            """How many runs there are."""
+
+        def dag_run_state(self, dag_id: str, run_id: str) -> str:
+            """The state of a run."""
+
+        def dag(self, dag_id: str) -> Any:
+            """What is known of a Dag."""
+
+        def set_note(self, ti_id: str, note: str) -> None:
+            """Set the note of the run of a task instance."""
+
+        def of_iteration(self, dag_id: str, run_id: str, task_id: str, *, previous: bool) -> Any:
+            """What a task of a loop has returned in this iteration or in the one before."""
+
     class StateRequests(Protocol):
         """Stores of small values. A place is ``("ti_id", id)``, ``("name", name of an asset)`` or ``("uri", its URI)``."""
 

@@ -178,6 +178,105 @@ class TaskInstance:
             run_id=run_id,
         )
 
+    # ── what others have done ─────────────────────────────────────────────────────────────────────────────────────
+
+    def get_previous_dagrun(self, state: str | None = None) -> Any:
+        """The run of this Dag before this one, by logical date, or the last one before it in a state; None if there is none.
+
+        It has what ``dag_run`` of the context has. A run without a logical date has none before it.
+        """
+        logical_date = self._logical_date()
+        return logical_date and client.current().queries().previous_dag_run(self.dag_id, logical_date, state)
+
+    def get_previous_ti(
+        self, state: str | None = None, logical_date: datetime | None = None, map_index: int = UNMAPPED
+    ) -> Any:
+        """The instance of this task in the run before this one, or before a date, perhaps in a state; None if there is none.
+
+        It has ``run_id``, ``logical_date``, ``start_date``, ``end_date``, ``state``, ``try_number``, ``map_index`` and
+        ``duration``.
+        """
+        before = logical_date or self._logical_date()
+        return client.current().queries().previous_ti(self.dag_id, self.task_id, before, map_index, state)
+
+    @staticmethod
+    def get_ti_count(
+        dag_id: str,
+        map_index: int | None = None,
+        task_ids: list[str] | None = None,
+        task_group_id: str | None = None,
+        logical_dates: list[datetime] | None = None,
+        run_ids: list[str] | None = None,
+        states: list[str] | None = None,
+    ) -> int:
+        """How many task instances of a Dag there are that meet all that is given."""
+        which = {"map_index": map_index, "task_ids": task_ids, "task_group_id": task_group_id}
+        queries = client.current().queries()
+        return queries.ti_count(dag_id, **which, logical_dates=logical_dates, run_ids=run_ids, states=states)
+
+    @staticmethod
+    def get_task_states(
+        dag_id: str,
+        map_index: int | None = None,
+        task_ids: list[str] | None = None,
+        task_group_id: str | None = None,
+        logical_dates: list[datetime] | None = None,
+        run_ids: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """The states of tasks of a Dag that meet all that is given: by run, then by task (``task_0`` and so on if mapped)."""
+        which = {"map_index": map_index, "task_ids": task_ids, "task_group_id": task_group_id}
+        return client.current().queries().task_states(dag_id, **which, logical_dates=logical_dates, run_ids=run_ids)
+
+    @staticmethod
+    def get_task_breadcrumbs(dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """What each task of a run has come to: a dict for each, with ``task_id``, ``map_index``, ``state`` and others."""
+        return client.current().queries().task_breadcrumbs(dag_id, run_id)
+
+    @staticmethod
+    def get_dr_count(
+        dag_id: str,
+        logical_dates: list[datetime] | None = None,
+        run_ids: list[str] | None = None,
+        states: list[str] | None = None,
+    ) -> int:
+        """How many runs of a Dag there are that meet all that is given."""
+        queries = client.current().queries()
+        return queries.dag_run_count(dag_id, logical_dates=logical_dates, run_ids=run_ids, states=states)
+
+    @staticmethod
+    def get_dagrun_state(dag_id: str, run_id: str) -> str:
+        """The state of a run."""
+        return client.current().queries().dag_run_state(dag_id, run_id)
+
+    @staticmethod
+    def get_dag(dag_id: str) -> Any:
+        """What the server knows of a Dag: ``is_paused``, ``bundle_name``, ``owners``, ``tags``, ``next_dagrun`` and others."""
+        return client.current().queries().dag(dag_id)
+
+    def update_dagrun_note(self, note: str | None) -> None:
+        """Set the note of this run, or remove it with an empty text; None leaves it alone. Needs Airflow 3.4."""
+        if note is not None:
+            client.current().queries().set_note(self.id, note)
+
+    @property
+    def log_url(self) -> str:
+        """The page of this try in Airflow, as far as the address of its server is known here."""
+        from urllib.parse import quote
+
+        server = client.current().option("api", "base_url", "http://localhost:8080/").rstrip("/")
+        index = f"/mapped/{self.map_index}" if self.is_mapped else ""
+        task = f"{server}/dags/{self.dag_id}/runs/{quote(self.run_id)}/tasks/{self.task_id}"
+        return f"{task}{index}?try_number={self.try_number}"
+
+    @property
+    def mark_success_url(self) -> str:
+        """The page on which this task can be marked."""
+        return self.log_url
+
+    def _logical_date(self) -> datetime | None:
+        run = self.get_template_context().get("dag_run")
+        return run and run.logical_date
+
     def get_first_reschedule_date(self, context: Context) -> datetime | None:
         """When the sensor began that has been put off since; None for the first look of all."""
         if not context.get("task_reschedule_count"):
