@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from outboard.protocol import messages as m
-from outboard.runtime.state_requests import RETENTION_VARIABLE
 from tests.runtime.child import UUID
 from tests.runtime.test_task_runner import run, source
 
@@ -73,7 +72,7 @@ def test_values_are_kept_as_long_as_the_deployment_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str | None, days: int | None
 ) -> None:
     if configured is not None:
-        monkeypatch.setenv(RETENTION_VARIABLE, configured)
+        monkeypatch.setenv("AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS", configured)
     before = datetime.now(UTC)
     _, child = run(tmp_path, source("def body(task_state_store):\n    task_state_store.set('k', 1)"))
     expires = child.requests[0].expires_at

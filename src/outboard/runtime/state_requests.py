@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 from outboard.protocol import messages as m
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
     from outboard.protocol.messages import Message
     from outboard.runtime.client import ChannelClient
 
-__all__ = ("DEFAULT_RETENTION_DAYS", "RETENTION_VARIABLE", "StateRequests")
-
-# Airflow 3.4 tells a bundle so what its configuration says; of 3.3's a bundle sees nothing.
-RETENTION_VARIABLE = "AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS"
+__all__ = ("DEFAULT_RETENTION_DAYS", "StateRequests")
 
 # Airflow's own default.
 DEFAULT_RETENTION_DAYS = 30
@@ -64,8 +60,8 @@ class StateRequests:
 
     def default_retention(self) -> timedelta | None:
         """See `outboard.sdk.requests.StateRequests.default_retention`."""
-        configured = os.environ.get(RETENTION_VARIABLE, "")
-        days = int(configured) if configured.isdecimal() else DEFAULT_RETENTION_DAYS
+        # Airflow 3.4 tells a bundle what its configuration says; of 3.3's a bundle sees nothing.
+        days = self._client.option("state_store", "default_retention_days", DEFAULT_RETENTION_DAYS)
         return timedelta(days=days) if days else None
 
 
