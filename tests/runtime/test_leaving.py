@@ -67,7 +67,9 @@ def test_ctypes_is_not_loaded_where_no_foreign_code_is() -> None:
 @pytest.mark.parametrize("system", ["here", "where the end of a process cannot be watched"])
 def test_stderr_ends_when_the_process_can_be_reaped(system: str) -> None:
     """What Airflow's supervisor relies on; otherwise it sleeps through a heartbeat."""
-    without = "import posix\ndef refuse(pid):\n    raise OSError\nposix.pidfd_open = refuse\n" if system != "here" else ""
+    without = (
+        "import posix\ndef refuse(pid):\n    raise OSError\nposix.pidfd_open = refuse\n" if system != "here" else ""
+    )
     late = 0
     for _ in range(50):
         process = subprocess.Popen(
