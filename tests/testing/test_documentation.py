@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from outboard.testing.run_facts import KNOWN_FACTS
+from outboard.testing.fact_checks import KNOWN_FACTS
 from outboard.testing.task_result import TaskResult
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "testing.md"

@@ -12,7 +12,8 @@ from outboard import task
 from outboard.errors import UsageError
 from outboard.protocol.codec import encode_body
 from outboard.testing import RunFacts, run_task
-from outboard.testing.run_facts import KNOWN_FACTS, read_facts
+from outboard.testing.fact_checks import KNOWN_FACTS
+from outboard.testing.run_facts import read_facts
 from outboard.testing.task_under_test import task_under_test
 
 DAY = datetime(2026, 3, 4, 5, tzinfo=UTC)
@@ -82,7 +83,7 @@ def test_facts_are_a_dict() -> None:
 
 def test_all_that_can_be_said_makes_a_greeting_that_the_schema_accepts() -> None:
     facts: RunFacts = {
-        "conf": {"a": 1}, "data_interval_end": DAY, "data_interval_start": DAY, "event": {"at": DAY},
+        "arguments": {}, "conf": {"a": 1}, "data_interval_end": DAY, "data_interval_start": DAY, "event": {"at": DAY},
         "first_reschedule_date": DAY, "logical_date": DAY, "map_index": 3, "max_tries": 2, "next_kwargs": {"since": DAY},
         "next_method": "go_on", "now": DAY, "params": {"b": 2}, "run_after": DAY, "run_id": "r1", "run_type": "backfill",
         "task_reschedule_count": 4, "triggered_run_state": "failed", "try_number": 2,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from outboard import DAG, BaseOperator, PythonOperator, TaskRegistry, dag, task
-from outboard.errors import UsageError
+from outboard.errors import SerializationError, UsageError
 from outboard.testing import run_task
 from outboard.testing.task_under_test import DAG_ID, task_under_test
 
@@ -95,10 +96,65 @@ def test_a_decorated_function_that_handles_a_task_is_run_for_it() -> None:
     assert run_task(clean, context={"try_number": 1}).state == "success"
 
 
+@handlers.task("elsewhere", "count")
+def count(rows: Any, factor: int = 2, *, ti: Any) -> Any:
+    return [rows, factor, ti.task_id]
+
+
+@handlers.task("elsewhere", "takes-all")
+def takes_all(rows: Any, /, **context: Any) -> Any:
+    return [rows, context["ti"].task_id]
+
+
+def test_a_handler_gets_the_arguments_of_its_stub_task() -> None:
+    day = datetime(2026, 3, 4, tzinfo=UTC)
+    assert run_task(count, context={"arguments": {"rows": (1, day)}}).value == [(1, day), 2, "count"]
+    assert run_task(count, context={"arguments": {"rows": None, "factor": 3}}).value == [None, 3, "count"]
+    assert run_task(takes_all, context={"arguments": {"rows": 1}}).value == [1, "takes-all"]
+
+
+def test_a_handler_may_have_been_registered_with_arguments() -> None:
+    registry = TaskRegistry()
+    registry.register("elsewhere", "one", PythonOperator(task_id="one", python_callable=count, op_args=["first"]))
+    registry.register("elsewhere", "two", PythonOperator(task_id="two", python_callable=count, op_kwargs={"rows": 2}))
+    assert [run_task(handler).value for handler in registry.handlers] == [["first", 2, "one"], [2, 2, "two"]]
+
+
+class Handles(BaseOperator):
+    """An operator that handles a task."""
+
+
+handlers.register("elsewhere", "by-class", Handles(task_id="handles"))
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments", "said"),
+    [
+        (
+            count,
+            {},
+            r"the handler of task 'count' of Dag 'elsewhere' takes 'rows', .*say what: context=\{\"arguments\"",
+        ),
+        (count, {"rows": 1, "row": 2}, r"has no parameter 'row'; its parameters: 'rows', 'factor', 'ti'"),
+        (load, {"rows": 1}, r"has no parameter 'rows'; its parameters: 'ti'"),
+        (called, {"day": "d"}, r"arguments are for handlers; task 'extract' of Dag 'sales' has those of its own call"),
+        (handlers.handlers[-1], {"a": 1}, r"arguments are for functions; .* is handled by a Handles"),
+    ],
+)
+def test_wrong_arguments_of_a_handler_are_one_clear_error(given: Any, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        run_task(given, context={"arguments": arguments})
+
+
+def test_an_argument_that_no_xcom_can_hold_is_an_error_that_says_where() -> None:
+    with pytest.raises(SerializationError, match=r"context\.arguments\.rows\[0\]"):
+        run_task(count, context={"arguments": {"rows": [object()]}})
+
+
 def test_a_function_that_handles_several_tasks_is_not_guessed_at() -> None:
     with pytest.raises(UsageError, match=r"several handles several tasks; .*elsewhere.one.*elsewhere.other"):
         run_task(several)
-    assert run_task(handlers.handlers[-1]).value == "other"
+    assert run_task(handlers.handlers[3]).value == "other"
 
 
 @task

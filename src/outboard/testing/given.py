@@ -83,6 +83,9 @@ def read_xcoms(xcoms: Mapping[Any, Any] | None, facts: Facts) -> dict[tuple[XCom
             raise UsageError(f"xcoms: Dag {dag.dag_id!r} has no task {task_id!r}; its tasks: {known}")
         place = XComKey(dag_id=facts.key.dag_id, run_id=facts.key.run_id, task_id=task_id, key=name)
         found[place, map_index] = serde.serialize(value, f"xcoms[{key!r}]")
+    for name, (task_id, value) in facts.arguments.items():
+        place = XComKey(dag_id=facts.key.dag_id, run_id=facts.key.run_id, task_id=task_id, key=XCOM_RETURN_KEY)
+        found[place, UNMAPPED] = serde.serialize(value, f"context.arguments.{name}")
     return found
 
 

@@ -6,31 +6,33 @@ Knows the form of a greeting, and what is sensible in one. Must not know how the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import attrs
 
-from outboard.errors import SerializationError, UsageError
+from outboard.errors import UsageError
 from outboard.protocol import messages as m
 from outboard.protocol import serde
-from outboard.protocol.codec import check_json
+from outboard.sdk.python_operator import PythonCallable
 from outboard.supervisor.ports import UNMAPPED, TaskKey
-from outboard.testing.task_under_test import TaskUnderTest
+from outboard.testing.fact_checks import KNOWN_FACTS
+from outboard.testing.task_under_test import TaskUnderTest, unfilled
 
-__all__ = ("KNOWN_FACTS", "Facts", "RunFacts", "read_facts")
+__all__ = ("Facts", "RunFacts", "read_facts")
 
 DEFAULT_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """The logical date of a run about which nothing is said: always the same one, so that results are, too."""
 
-_RUN_TYPES = m.enum_values("DagRunType") or ()
-_ENDED = ("success", "failed")
+# Made up for each argument of a handler, which may be any result of a task: JSON would not hold all of them.
+_ARGUMENT_TASK = "argument-"
 
 
 class RunFacts(TypedDict, total=False):
     """The keys of ``context=``."""
 
+    arguments: Mapping[str, Any]
     conf: Mapping[str, Any]
     data_interval_end: datetime | None
     data_interval_start: datetime | None
@@ -95,6 +97,12 @@ class Facts:
         return self.given.get("first_reschedule_date")
 
     @property
+    def arguments(self) -> Mapping[str, tuple[str, Any]]:
+        """What a handler's stub task is called with: by name, the task whose result is meant, and that result."""
+        given: Mapping[str, Any] = self.given.get("arguments", {})
+        return {name: (f"{_ARGUMENT_TASK}{name}", value) for name, value in given.items()}
+
+    @property
     def key(self) -> TaskKey:
         """Which try of which task it is."""
         return TaskKey(
@@ -134,6 +142,10 @@ class Facts:
             should_retry=0 < key.try_number <= max_tries,
             next_method=method,
             next_kwargs=self._next_kwargs() if method else None,
+            arg_bindings=[
+                m.XComArgBinding(name=name, kind="xcom", task_id=task_id)
+                for name, (task_id, _) in self.arguments.items()
+            ],
         )
         return m.StartupDetails(
             ti=instance,
@@ -192,70 +204,29 @@ def read_facts(context: Mapping[str, Any] | None, task: TaskUnderTest) -> Facts:
             raise UsageError(f"context: {name} is {problem}, not {value!r}")
     if "next_method" not in given and given.keys() & {"event", "next_kwargs"}:
         raise UsageError("context: an event goes to the method that the task goes on with; name it: next_method")
+    _check_arguments(task, given.get("arguments", {}))
     return Facts(given=given, task=task)
 
 
-# ── checks: each says what a value should have been ─────────────────────────────────────────────────────────────────
-
-
-def _aware(value: object) -> str:
-    if isinstance(value, datetime) and value.utcoffset() is not None:
-        return ""
-    return "a datetime with a time zone, such as datetime(2026, 1, 1, tzinfo=UTC)"
-
-
-def _aware_or_none(value: object) -> str:
-    problem = "" if value is None else _aware(value)
-    return problem and f"{problem}, or None"
-
-
-def _whole_from(least: int) -> Callable[[object], str]:
-    def check(value: object) -> str:
-        fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
-        return "" if fits else f"a whole number from {least}"
-
-    return check
-
-
-def _text(value: object) -> str:
-    return "" if isinstance(value, str) and value else "a text that is not empty"
-
-
-def _one_of(*known: str) -> Callable[[object], str]:
-    return lambda value: "" if value in known else f"one of {', '.join(map(repr, known))}"
-
-
-def _json(value: object) -> str:
-    if not isinstance(value, Mapping):
-        return "a dict"
-    try:
-        check_json(dict(value), "")
-    except SerializationError as error:
-        return f"a dict that JSON can hold ({error})"
-    return ""
-
-
-def _keywords(value: object) -> str:
-    return "" if isinstance(value, Mapping) and all(isinstance(name, str) for name in value) else "a dict with names"
-
-
-KNOWN_FACTS: Mapping[str, Callable[[Any], str]] = {
-    "conf": _json,
-    "data_interval_end": _aware_or_none,
-    "data_interval_start": _aware_or_none,
-    "event": lambda value: "",
-    "first_reschedule_date": _aware_or_none,
-    "logical_date": _aware_or_none,
-    "map_index": _whole_from(UNMAPPED),
-    "max_tries": _whole_from(0),
-    "next_kwargs": _keywords,
-    "next_method": _text,
-    "now": _aware,
-    "params": _json,
-    "run_after": _aware,
-    "run_id": _text,
-    "run_type": _one_of(*_RUN_TYPES),
-    "task_reschedule_count": _whole_from(0),
-    "triggered_run_state": _one_of(*_ENDED),
-    "try_number": _whole_from(1),
-}
+def _check_arguments(task: TaskUnderTest, arguments: Mapping[str, Any]) -> None:
+    operator, label = task.operator, task.operator.label
+    if operator.dag is not None:
+        if arguments:
+            raise UsageError(f"context: arguments are for handlers; {label} has those of its own call")
+        return
+    if not isinstance(operator, PythonCallable):
+        if arguments:
+            raise UsageError(f"context: arguments are for functions; {label} is handled by a {type(operator).__name__}")
+        return
+    unknown = [name for name in arguments if not operator.takes(name)]
+    if unknown:
+        known = ", ".join(map(repr, operator.parameter_names)) or "none"
+        raise UsageError(f"context: the handler of {label} has no parameter {unknown[0]!r}; its parameters: {known}")
+    given = {*arguments, *operator.op_kwargs, *operator.parameter_names[: len(operator.op_args)]}
+    missing = sorted(unfilled(operator.python_callable) - given)
+    if missing:
+        wanted = ", ".join(f'"{name}": …' for name in missing)
+        raise UsageError(
+            f"the handler of {label} takes {', '.join(map(repr, missing))}, which its stub task gives it; say what: "
+            f'context={{"arguments": {{{wanted}}}}}'
+        )

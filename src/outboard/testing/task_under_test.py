@@ -6,7 +6,7 @@ Knows the author API. Must not know how the task is run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 import attrs
@@ -21,7 +21,7 @@ from outboard.sdk.task import DecoratedTask
 from outboard.sdk.task import task as task_decorator
 from outboard.sdk.xcom_arg import XComArg
 
-__all__ = ("DAG_ID", "TaskUnderTest", "task_under_test")
+__all__ = ("DAG_ID", "TaskUnderTest", "task_under_test", "unfilled")
 
 DAG_ID = "test"
 """The Dag that a task is in which is in none."""
@@ -77,6 +77,13 @@ def task_under_test(task: object) -> TaskUnderTest:
     return _handler_of(task) or _function(task)
 
 
+def unfilled(function: Callable[..., Any]) -> Set[str]:
+    """The parameters of a function that get no value by themselves, in order."""
+    signature = Signature.of(function)
+    names = [name for name in signature.names if name not in signature.defaults and name not in CONTEXT_KEYS]
+    return dict.fromkeys(names).keys()
+
+
 def _refuse(task: object) -> None:
     if isinstance(task, DAG):
         known = ", ".join(map(repr, task.task_ids)) or "none"
@@ -124,9 +131,7 @@ def _function(function: Callable[..., Any]) -> TaskUnderTest:
 
 
 def _decorated(decorated: DecoratedTask[..., Any], advice: str) -> TaskUnderTest:
-    function = decorated.function
-    signature = Signature.of(function)
-    missing = [name for name in signature.names if name not in signature.defaults and name not in CONTEXT_KEYS]
+    missing = list(unfilled(decorated.function))
     if missing:
         raise UsageError(
             f"the task takes {', '.join(map(repr, missing))}: call it with that, {advice.format('=…, '.join(missing))}, "
