@@ -22,8 +22,10 @@ QUEUE = "native"
 # Importing Airflow takes seconds on a slow machine.
 LOAD_SECONDS = 120
 
-# What Airflow derives from the kind of operator, or from the file; a stub is of another kind and in another file.
+# What Airflow derives from the kind of operator, or from the file; a stub is of another kind and in another file. Callbacks
+# are in the bundle, so the Dag processor must not look for them in the stub file.
 OF_THE_OPERATOR = {
+    *("_is_sensor", "reschedule", "has_on_failure_callback"),
     *("_needs_expansion", "_operator_name", "_task_module", "has_retry_policy", "is_stub", "multiple_outputs"),
     *("op_args", "op_kwargs", "python_callable_name", "task_type", "template_fields", "template_fields_renderers"),
 }

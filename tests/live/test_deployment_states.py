@@ -52,7 +52,8 @@ def dag_id(api: RestApi, deployment: Deployment, deployed_dags: Path, minor_vers
         command = [outboard, "airflow", "stub", bundle, "-o", deployed_dags / "passage_dag.py"]
         subprocess.run(command, check=True, capture_output=True, timeout=STUB_SECONDS)
     api.add_connection("harbour_office", conn_type="http", login="pilot", password=PASSWORD)
-    api.wait_for_dag("passage")
+    for dag_id in ("harbour", "passage"):
+        api.wait_for_dag(dag_id)
     return "passage"
 
 
@@ -96,7 +97,8 @@ def test_each_task_ends_in_its_state(run: DagRun) -> None:
         "waits_for_too_long": "failed",
         "asks_the_pilot": "success",
         "asks_a_pilot_ashore": "success",
-        "asks_nobody": "success",
+        "asks_nobody": "failed",
+        "calls_at_the_harbour": "success",
         "signs_the_log": "failed",
     }
 
@@ -116,6 +118,8 @@ def test_each_task_ends_in_its_state(run: DagRun) -> None:
         ("waits_for_too_long", ["running", "deferred", "running", "failed"]),
         ("asks_the_pilot", ["running", "awaiting_input", "update_hitl_detail", "running", "success"]),
         ("asks_a_pilot_ashore", ["running", "awaiting_input", "running", "success"]),
+        ("asks_nobody", ["running", "awaiting_input", "running", "failed"]),
+        ("calls_at_the_harbour", ["running", "deferred", "running", "success"]),
     ],
 )
 def test_a_task_comes_into_one_state_after_the_other(run: DagRun, task_id: str, states: list[str]) -> None:
@@ -188,19 +192,33 @@ def test_a_question_stands_in_the_api_as_the_task_has_put_it(course: Course) -> 
     assert course.question["params"]["depth"]["value"] == 3
 
 
-def test_an_answer_through_the_api_reaches_the_task(run: DagRun) -> None:
-    event = run.xcom("asks_the_pilot")
-    assert (event["chosen_options"], event["params_input"], event["timedout"]) == (["north"], {"depth": 7.5}, False)
-    assert event["responded_by_user"]["name"]
+def test_an_answer_through_the_api_is_the_tasks_value(run: DagRun) -> None:
+    value = run.xcom("asks_the_pilot")
+    assert (value["chosen_options"], value["params_input"]) == (["north"], {"depth": 7.5})
+    assert value["responded_by_user"]["name"]
 
 
-def test_the_defaults_are_the_answer_when_nobody_answers_in_time(run: DagRun) -> None:
-    event = run.xcom("asks_a_pilot_ashore")
-    assert (event["chosen_options"], event["params_input"], event["timedout"]) == (["south"], {"depth": 3}, True)
+def test_the_default_is_the_answer_when_nobody_answers_in_time(run: DagRun) -> None:
+    value = run.xcom("asks_a_pilot_ashore")
+    assert (value["chosen_options"], value["params_input"], value["responded_by_user"]) == (
+        ["south"],
+        {"depth": 3},
+        None,
+    )
 
 
-def test_a_task_without_defaults_is_told_that_nobody_has_answered_in_time(run: DagRun) -> None:
-    assert run.xcom("asks_nobody")["error_type"] == "timeout"
+def test_a_question_without_a_default_fails_when_nobody_answers_in_time(run: DagRun) -> None:
+    record = run.log("asks_nobody").record("the task raised an exception")
+    assert record["error_detail"][0]["exc_type"] == "HITLTimeoutError"
+
+
+# ── runs of other Dags ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_that_a_task_asked_for_gets_its_conf_and_the_task_waits_for_it(api: RestApi, run: DagRun) -> None:
+    assert run.xcom("calls_at_the_harbour", "trigger_run_id") == "for_water"
+    called = api.wait_for_run("harbour", "for_water", RUN_SECONDS)
+    assert (called.state, called.xcom("is_called_at")) == ("success", 7)
 
 
 # ── secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -254,26 +254,29 @@ def test_a_trigger_whose_arguments_have_no_encoding_fails_the_task_with_their_pa
     assert "trigger_kwargs.socket" in report.record(level="error")["event"]
 
 
-# ── waiting for a human ───────────────────────────────────────────────────────────────────────────────────────────
+# ── asking a human ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("task_id", "timeout"), [("awaits_input", None), ("awaits_input_for_a_while", "PT5M")])
-def test_a_task_that_waits_for_a_human_says_how_to_go_on_and_for_how_long_it_waits(
-    airflow: AirflowSupervisor, task_id: str, timeout: str | None
-) -> None:
-    report = run(airflow, task_id)
+def test_a_question_is_put_before_the_task_waits_for_its_answer(airflow: AirflowSupervisor) -> None:
+    report = run(airflow, "asks")
     assert report.outcome == AWAITING
-    assert (report.state["next_method"], report.state["timeout"]) == ("is_answered", timeout)
-
-
-def test_a_question_is_put_before_the_task_waits(airflow: AirflowSupervisor) -> None:
-    report = run(airflow, "awaits_input")
-    assert report.told == ["POST /hitlDetails/{id}", STATE]
+    assert report.told[-2:] == ["POST /hitlDetails/{id}", STATE]
+    depth = {"value": 3, "description": "in metres", "schema": {"type": "number", "minimum": 0}, "source": "task"}
     assert report.asked == {
-        **{"subject": "Which way?", "body": "There are *rocks*.", "options": ["north", "south"]},
-        **{"defaults": ["south"], "multiple": True, "assigned_users": [{"id": "7", "name": "pilot"}]},
-        "params": {"depth": {"value": 3, "description": None, "schema": {"type": "number"}}},
+        **{"subject": "Which way?", "body": "There are *rocks*.", "options": ["north", "south", "back"]},
+        **{"defaults": None, "multiple": False, "params": {"depth": depth}, "assigned_users": []},
     }
+    assert (report.state["next_method"], report.state["timeout"]) == ("execute_complete", None)
+
+
+def test_a_question_can_have_defaults_several_answers_a_time_and_people_who_may_answer(
+    airflow: AirflowSupervisor,
+) -> None:
+    report = run(airflow, "asks_some_for_a_while")
+    assert report.asked is not None
+    assert (report.asked["defaults"], report.asked["multiple"]) == (["south"], True)
+    assert report.asked["assigned_users"] == [{"id": "7", "name": "pilot"}]
+    assert report.state["timeout"] == "PT5M"
 
 
 @pytest.mark.parametrize(("should_retry", "outcome"), [(False, FAILED), (True, RETRIED)])
@@ -282,16 +285,67 @@ def test_a_question_that_the_server_refuses_fails_the_task(
 ) -> None:
     refusal = [422, {"detail": [{"loc": ["body"], "msg": "no such user", "type": "value_error"}]}]
     context = {"should_retry": should_retry}
-    assert run(airflow, "awaits_input", answers={"POST /hitlDetails/*": refusal}, context=context).outcome == outcome
+    assert run(airflow, "asks", answers={"POST /hitlDetails/*": refusal}, context=context).outcome == outcome
 
 
-def test_an_answer_reaches_the_task_as_airflow_writes_it_down(airflow: AirflowSupervisor) -> None:
-    answer = {"chosen_options": ["north"], "params_input": {"depth": 7.5}}
-    report = resumed(airflow, "awaits_input", run(airflow, "awaits_input"), answer=answer)
+def answered(airflow: AirflowSupervisor, task_id: str, *options: str, **answer: Any) -> TaskReport:
+    """Run a task that has asked once more, with that answer."""
+    answer = {"chosen_options": list(options), "params_input": {}, **answer}
+    return resumed(airflow, task_id, run(airflow, task_id), answer=answer)
+
+
+def test_an_answer_is_the_tasks_value(airflow: AirflowSupervisor) -> None:
+    report = answered(airflow, "asks", "north", params_input={"depth": 7.5})
     assert report.outcome == SUCCEEDED
-    event = report.pushed["return_value"]["event"]
-    assert event.pop("responded_at")["__classname__"] == "datetime.datetime"
-    assert event == {**answer, "responded_by_user": {"id": "7", "name": "pilot"}, "timedout": False}
+    value = report.pushed["return_value"]
+    assert value.pop("responded_at")["__classname__"] == "datetime.datetime"
+    who = {"id": "7", "name": "pilot"}
+    assert value == {"chosen_options": ["north"], "params_input": {"depth": 7.5}, "responded_by_user": who}
+
+
+@pytest.mark.parametrize("answer", [{"chosen_options": ["west"]}, {"params_input": {"depth": -1}}], ids=str)
+def test_an_answer_that_does_not_fit_fails_the_task(airflow: AirflowSupervisor, answer: dict[str, Any]) -> None:
+    assert answered(airflow, "asks", "north", **answer).outcome == FAILED
+
+
+def test_the_default_counts_when_nobody_has_answered_in_time(airflow: AirflowSupervisor) -> None:
+    report = answered(airflow, "asks_some_for_a_while", "south", responded_by=None, timedout=True)
+    assert report.outcome == SUCCEEDED
+    assert report.pushed["return_value"]["chosen_options"] == ["south"]
+    assert report.pushed["return_value"]["responded_by_user"] is None
+
+
+@pytest.mark.parametrize(("should_retry", "outcome"), [(False, FAILED), (True, RETRIED)])
+def test_a_question_without_a_default_fails_the_task_when_nobody_has_answered_in_time(
+    airflow: AirflowSupervisor, should_retry: bool, outcome: object
+) -> None:
+    event = {"error": "nobody has answered", "error_type": "timeout"}
+    context = {"should_retry": should_retry}
+    report = resumed(airflow, "asks", run(airflow, "asks"), event=event, context=context)
+    assert report.outcome == outcome
+    assert report.record(level="error")["error_detail"][0]["exc_type"] == "HITLTimeoutError"
+
+
+@pytest.mark.parametrize(("option", "skipped"), [("Approve", []), ("Reject", ["also_chosen", "chosen"])])
+def test_a_rejection_skips_what_is_next(airflow: AirflowSupervisor, option: str, skipped: list[str]) -> None:
+    report = answered(airflow, "asks_whether_to_go_on", option)
+    assert (report.outcome, report.skipped) == (SUCCEEDED, skipped)
+
+
+def test_a_rejection_can_be_a_failure(airflow: AirflowSupervisor) -> None:
+    report = answered(airflow, "asks_whether_to_go_on_or_fails", "Reject")
+    assert (report.outcome, report.skipped) == (FAILED, [])
+
+
+def test_a_human_chooses_the_branch(airflow: AirflowSupervisor) -> None:
+    report = answered(airflow, "asks_where_to_go_on", "the other one")
+    assert report.outcome == SUCCEEDED
+    assert report.skipped == [["also_chosen", -1], ["chosen", -1]]
+
+
+def test_a_form_is_filled(airflow: AirflowSupervisor) -> None:
+    report = answered(airflow, "asks_for_a_number", "OK", params_input={"depth": 4})
+    assert (report.outcome, report.pushed["return_value"]["params_input"]) == (SUCCEEDED, {"depth": 4})
 
 
 # ── runs of other Dags ────────────────────────────────────────────────────────────────────────────────────────────
@@ -320,7 +374,7 @@ def test_a_run_that_there_is_already_fails_the_task_for_good_or_skips_it(
 def test_a_run_that_there_is_already_can_be_cleared(airflow: AirflowSupervisor) -> None:
     report = run(airflow, "triggers_a_run_anew", **THERE)
     assert report.outcome == SUCCEEDED
-    assert report.told[:2] == [f"POST {RUN}", f"POST {RUN}/clear"]
+    assert [route for route in report.told if RUN in route] == [f"POST {RUN}", f"POST {RUN}/clear"]
 
 
 @pytest.mark.parametrize("should_retry", [False, True])
@@ -345,3 +399,23 @@ def test_a_task_can_wait_for_the_run_in_the_triggerer(airflow: AirflowSupervisor
     assert report.state["classpath"] == "airflow.providers.standard.triggers.external_task.DagStateTrigger"
     kwargs = report.state["trigger_kwargs"]
     assert (kwargs["dag_id"], kwargs["run_ids"], kwargs["states"]) == ("harvest", ["by_hand"], ["success", "failed"])
+
+
+@pytest.mark.parametrize(("ends", "outcome"), [("success", SUCCEEDED), ("failed", RETRIED)])
+def test_a_task_that_has_waited_in_the_triggerer_ends_as_the_run_does(
+    airflow: AirflowSupervisor, ends: str, outcome: object
+) -> None:
+    waiting = run(airflow, "triggers_a_run_and_defers")
+    told = [waiting.state["classpath"], {**waiting.state["trigger_kwargs"], "by_hand": ends}]
+    event = {"__classname__": "builtins.tuple", "__version__": 1, "__data__": told}
+    context = {"should_retry": True}
+    assert resumed(airflow, "triggers_a_run_and_defers", waiting, event=event, context=context).outcome == outcome
+
+
+@pytest.mark.parametrize(("paused", "outcome"), [(False, SUCCEEDED), (True, FAILED)])
+def test_a_dag_that_is_paused_fails_the_task_that_wants_it_awake(
+    airflow: AirflowSupervisor, paused: bool, outcome: object
+) -> None:
+    report = run(airflow, "triggers_a_run_if_awake", dags={"harvest": {"is_paused": paused}})
+    assert report.outcome == outcome
+    assert (f"POST {RUN}" in report.told) != paused

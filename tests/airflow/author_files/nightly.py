@@ -1,9 +1,9 @@
-"""Two Dags with something of everything that a stub must say, and a handler for a Dag that lives elsewhere."""
+"""Dags with something of everything that a stub must say, and a handler for a Dag that lives elsewhere."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from outboard import DAG, TaskRegistry, task
+from outboard import DAG, Param, TaskRegistry, task
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
@@ -89,3 +89,30 @@ with DAG("by_hand"):
     def two(): ...
 
     one() >> two()
+
+
+def told(context): ...
+
+
+with DAG(
+    "weekly",
+    params={
+        "rows": Param(3, "How many?", type="integer", minimum=1),
+        "where": "north",
+        "key": Param(type=["string", "null"], title="The key"),
+        "one of these": Param({"a": [1, 2.5, None]}, schema={"$comment": "no name", "default": "of the schema"}),
+    },
+):
+
+    @task.branch(
+        execution_timeout=timedelta(minutes=5), params={"where": "south", "mode": Param("slow", enum=["slow"])}
+    )
+    def choose(): ...
+
+    @task.sensor(mode="reschedule", on_failure_callback=told)
+    def watch(): ...
+
+    @task.short_circuit
+    def ends_here(): ...
+
+    choose() >> [watch(), ends_here()]

@@ -2,15 +2,23 @@
 
 from datetime import UTC, datetime, timedelta
 
-from outboard import BaseOperator, BaseSensorOperator, PokeReturnValue, Variable, dag, task
-from outboard.protocol import messages
-from outboard.sdk.client import current
-from outboard.sdk.exceptions import (
-    AirflowRescheduleException,
-    DagRunTriggerException,
-    DownstreamTasksSkipped,
-    TaskAwaitingInput,
+from outboard import (
+    ApprovalOperator,
+    BaseOperator,
+    BaseSensorOperator,
+    DateTimeTrigger,
+    HITLBranchOperator,
+    HITLEntryOperator,
+    HITLOperator,
+    NamedTrigger,
+    Param,
+    PokeReturnValue,
+    TriggerDagRunOperator,
+    Variable,
+    dag,
+    task,
 )
+from outboard.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
 # ── skips ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -138,64 +146,18 @@ class Waits(BaseOperator):
         self.defer(trigger=self.trigger, method_name="goes_on", kwargs={"since": since, "pair": pair})
 
 
-class Named:
-    """Any class that the triggerer has; the bundle needs its path only."""
+MOMENT = DateTimeTrigger(datetime(2026, 1, 1, tzinfo=UTC))
 
-    def __init__(self, classpath, **kwargs):
-        self.classpath = classpath
-        self.kwargs = kwargs
+# ── asking a human ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def serialize(self):
-        return self.classpath, self.kwargs
-
-
-DATE_TIME_TRIGGER = "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
-MOMENT = Named(DATE_TIME_TRIGGER, moment=datetime(2026, 1, 1, tzinfo=UTC), end_from_trigger=False)
-
-# ── waiting for a human ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-class AwaitsInput(BaseOperator):
-    """Asks a human by the message itself."""
-
-    def __init__(self, *, timeout=None, **kwargs):
-        super().__init__(**kwargs)
-        self.timeout = timeout
-
-    def execute(self, context):
-        question = messages.CreateHITLDetailPayload(
-            ti_id=context["ti"].id,
-            subject="Which way?",
-            body="There are *rocks*.",
-            options=["north", "south"],
-            defaults=["south"],
-            multiple=True,
-            params={"depth": {"value": 3, "description": None, "schema": {"type": "number"}}},
-            assigned_users=[messages.HITLUser(id="7", name="pilot")],
-        )
-        current()._tell(question)
-        raise TaskAwaitingInput(method_name="is_answered", kwargs={"pair": (1, 2)}, timeout=self.timeout)
-
-    def is_answered(self, context, event, pair):
-        return {"event": event, "pair": pair}
-
+QUESTION = {
+    **{"subject": "Which way?", "body": "There are *rocks*.", "options": ["north", "south", "back"]},
+    "params": {"depth": Param(3, type="number", minimum=0, description="in metres")},
+}
 
 # ── runs of other Dags ────────────────────────────────────────────────────────────────────────────────────────────
 
-ORDINARY = {
-    **{"trigger_dag_id": "harvest", "dag_run_id": "by_hand", "conf": {"field": 7}, "reset_dag_run": False},
-    **{"skip_when_already_exists": False, "wait_for_completion": False, "deferrable": False, "poke_interval": 0},
-    **{"allowed_states": ["success"], "failed_states": ["failed"]},
-}
-
-
-class Triggers(BaseOperator):
-    def __init__(self, *, task_id, **wanted):
-        super().__init__(task_id=task_id)
-        self.wanted = wanted
-
-    def execute(self, context):
-        raise DagRunTriggerException(**{**ORDINARY, **self.wanted})
+RUN = {"trigger_dag_id": "harvest", "trigger_run_id": "by_hand", "conf": {"field": 7}}
 
 
 @dag
@@ -215,16 +177,31 @@ def states():
     looks_in_vain()
     Waits(task_id="waits_for_a_moment", trigger=MOMENT, timeout=timedelta(seconds=90))
     Waits(task_id="waits_twice", trigger=MOMENT, method_name="waits_again")
-    Waits(task_id="waits_for_nobody", trigger=Named("triggers_of_nobody.NoSuchTrigger", rows=[1]))
+    Waits(task_id="waits_for_nobody", trigger=NamedTrigger("triggers_of_nobody.NoSuchTrigger", {"rows": [1]}))
     Waits(task_id="waits_without_a_way_on", trigger=MOMENT, method_name="not_there")
-    Waits(task_id="waits_for_what_has_no_encoding", trigger=Named("a.Trigger", socket=object()))
-    AwaitsInput(task_id="awaits_input")
-    AwaitsInput(task_id="awaits_input_for_a_while", timeout=timedelta(minutes=5))
-    Triggers(task_id="triggers_a_run", logical_date=datetime(2026, 3, 1, tzinfo=UTC), note="early")
-    Triggers(task_id="triggers_a_run_or_is_skipped", skip_when_already_exists=True)
-    Triggers(task_id="triggers_a_run_anew", reset_dag_run=True)
-    Triggers(task_id="triggers_a_run_and_polls", wait_for_completion=True)
-    Triggers(task_id="triggers_a_run_and_defers", wait_for_completion=True, deferrable=True)
+    Waits(task_id="waits_for_what_has_no_encoding", trigger=NamedTrigger("a.Trigger", {"socket": object()}))
+    HITLOperator(task_id="asks", **QUESTION)
+    HITLOperator(
+        task_id="asks_some_for_a_while",
+        subject="Which ways?",
+        options=["north", "south"],
+        defaults=["south"],
+        multiple=True,
+        assigned_users=[{"id": "7", "name": "pilot"}],
+        response_timeout=timedelta(minutes=5),
+    )
+    ApprovalOperator(task_id="asks_whether_to_go_on", subject="Go on?") >> ends[:2]
+    ApprovalOperator(task_id="asks_whether_to_go_on_or_fails", subject="Go on?", fail_on_reject=True) >> ends[:2]
+    by_name = {"options": ["chosen", "the other one"], "options_mapping": {"the other one": "left_out"}}
+    HITLBranchOperator(task_id="asks_where_to_go_on", subject="Where?", **by_name) >> ends
+    HITLEntryOperator(task_id="asks_for_a_number", subject="How deep?", params=QUESTION["params"])
+    TriggerDagRunOperator(task_id="triggers_a_run", logical_date=datetime(2026, 3, 1, tzinfo=UTC), note="early", **RUN)
+    TriggerDagRunOperator(task_id="triggers_a_run_or_is_skipped", skip_when_already_exists=True, **RUN)
+    TriggerDagRunOperator(task_id="triggers_a_run_anew", reset_dag_run=True, **RUN)
+    TriggerDagRunOperator(task_id="triggers_a_run_if_awake", fail_when_dag_is_paused=True, **RUN)
+    waiting = {"wait_for_completion": True, "poke_interval": 0, **RUN}
+    TriggerDagRunOperator(task_id="triggers_a_run_and_polls", **waiting)
+    TriggerDagRunOperator(task_id="triggers_a_run_and_defers", deferrable=True, **waiting)
 
 
 states()

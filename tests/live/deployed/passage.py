@@ -6,31 +6,19 @@ from outboard import (
     DAG,
     BaseOperator,
     Connection,
+    DateTimeTrigger,
     ExceptionRetryPolicy,
+    HITLOperator,
+    NamedTrigger,
+    Param,
     RetryAction,
     RetryRule,
+    TriggerDagRunOperator,
     Variable,
     get_current_context,
     task,
 )
-from outboard.protocol import messages
-from outboard.sdk.client import current
-from outboard.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
-
-
-class Moment:
-    """A trigger of Airflow's: the triggerer has the class, and the bundle only its name."""
-
-    def __init__(self, moment):
-        self.moment = moment
-
-    def serialize(self):
-        return "airflow.providers.standard.triggers.temporal.DateTimeTrigger", {"moment": self.moment}
-
-
-class NoSuchTrigger:
-    def serialize(self):
-        return "triggers_of_nobody.NoSuchTrigger", {}
+from outboard.sdk.exceptions import AirflowSkipException
 
 
 class Waits(BaseOperator):
@@ -45,31 +33,6 @@ class Waits(BaseOperator):
 
     def goes_on(self, context, event, since):
         return {"event": event, "since": since}
-
-
-class Asks(BaseOperator):
-    """Asks a human by the message itself."""
-
-    def __init__(self, *, subject, defaults=None, timeout=None, **kwargs):
-        super().__init__(**kwargs)
-        self.subject = subject
-        self.defaults = defaults
-        self.timeout = timeout
-
-    def execute(self, context):
-        question = messages.CreateHITLDetailPayload(
-            ti_id=context["ti"].id,
-            subject=self.subject,
-            options=["north", "south"],
-            defaults=self.defaults,
-            params={"depth": {"value": 3, "description": "in metres", "schema": {"type": "number"}}},
-            assigned_users=[],  # the server refuses null
-        )
-        current()._tell(question)
-        raise TaskAwaitingInput(method_name="is_answered", timeout=self.timeout)
-
-    def is_answered(self, context, event):
-        return event
 
 
 @task.branch
@@ -139,7 +102,26 @@ def signs_the_log():
     raise PermissionError(f"{password} was refused")
 
 
-with DAG("passage", start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args={"queue": "outboard"}):
+@task
+def is_called_at(dag_run):
+    return dag_run.conf["berth"]
+
+
+# Triggers of Airflow's: the triggerer has the classes, and the bundle only their names.
+LONG_AGO, NEVER = (DateTimeTrigger(datetime(year, 1, 1, tzinfo=UTC)) for year in (2026, 2100))
+NOBODY = NamedTrigger("triggers_of_nobody.NoSuchTrigger")
+
+WAYS = {"subject": "Which way?", "options": ["north", "south"], "params": {"depth": Param(3, type="number")}}
+SECOND = timedelta(seconds=1)
+
+RULES = {"start_date": datetime(2026, 1, 1, tzinfo=UTC), "default_args": {"queue": "outboard"}}
+
+
+with DAG("harbour", **RULES):
+    is_called_at()
+
+
+with DAG("passage", **RULES):
     chooses_a_course() >> [sails_north(), sails_south()]
     looks_at_the_sky() >> sets_all_sails()
     looks_out_in_vain()
@@ -147,11 +129,19 @@ with DAG("passage", start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args={"
     runs_aground()
     watches_for_the_light()
     watches_in_vain()
-    Waits(task_id="waits_for_the_tide", trigger=Moment(datetime(2026, 1, 1, tzinfo=UTC)))
-    Waits(task_id="waits_for_nobody", trigger=NoSuchTrigger())
-    never = datetime(2100, 1, 1, tzinfo=UTC)
-    Waits(task_id="waits_for_too_long", trigger=Moment(never), timeout=timedelta(seconds=1))
-    Asks(task_id="asks_the_pilot", subject="Which way?")
-    Asks(task_id="asks_a_pilot_ashore", subject="Which way?", defaults=["south"], timeout=timedelta(seconds=1))
-    Asks(task_id="asks_nobody", subject="Anyone?", timeout=timedelta(seconds=1))
+    Waits(task_id="waits_for_the_tide", trigger=LONG_AGO)
+    Waits(task_id="waits_for_nobody", trigger=NOBODY)
+    Waits(task_id="waits_for_too_long", trigger=NEVER, timeout=SECOND)
+    HITLOperator(task_id="asks_the_pilot", **WAYS)
+    HITLOperator(task_id="asks_a_pilot_ashore", defaults="south", response_timeout=SECOND, **WAYS)
+    HITLOperator(task_id="asks_nobody", response_timeout=SECOND, **WAYS)
+    TriggerDagRunOperator(
+        task_id="calls_at_the_harbour",
+        trigger_dag_id="harbour",
+        trigger_run_id="for_water",
+        conf={"berth": 7},
+        wait_for_completion=True,
+        poke_interval=1,
+        deferrable=True,
+    )
     signs_the_log()
