@@ -53,3 +53,11 @@ def test_a_secret_is_masked_in_whatever_a_task_says(airflow: AirflowSupervisor, 
 def test_a_secret_that_the_task_declares_is_known_to_the_supervisor(airflow: AirflowSupervisor, source: str) -> None:
     told(airflow, source)
     assert airflow.redacted(f"host db.example, {SECRETS[source]}") == "host db.example, ***"
+
+
+def test_the_page_of_a_task_shows_its_arguments_without_secrets(airflow: AirflowSupervisor) -> None:
+    report = airflow.run("discreet", "takes", xcoms={"earlier/return_value": [1, 2]})
+    assert (report.outcome, report.pushed) == ((0, "success", ["success"]), {"return_value": [1, 2]})
+    [shown] = report.bodies("PUT /task-instances/{id}/rtif")
+    assert shown["op_args"] == [[1, 2], "a ***"]
+    assert shown["op_kwargs"] == {"api_key": "***", "options": {"password": "***", "n": 1}}

@@ -56,9 +56,24 @@ def tells_in_a_traceback(secret):
         raise ValueError from None
 
 
+mask_secret("word-of-the-dag-file")
+
+
+@task
+def earlier(): ...
+
+
+@task
+def takes(rows, *words, api_key, **more):
+    return rows
+
+
 @dag
 def discreet():
     tells()
+    takes(
+        earlier(), "a word-of-the-dag-file", api_key="key-in-the-file", options={"password": "pass-in-the-file", "n": 1}
+    )
 
 
 discreet()
