@@ -40,7 +40,8 @@ def test_the_document_accounts_for_every_byte_and_every_file(outboard, hello: Pa
     assert document["schema"] == {"date": "2026-06-16", "airflow": ["3.3", "3.4"]}
     assert (document["tasks"], document["handlers"], document["warnings"]) == (None, None, [])
     assert document["manifest"]["sources"][0]["file"] == "hello.py"
-    [source] = [member for member in document["members"] if member["region"] == "sources"]
+    sources = [member for member in document["members"] if member["region"] == "sources"]
+    [source] = [member for member in sources if member["name"] == "hello.py"]
     text = hello.read_bytes()[source["offset"] : source["offset"] + source["size"]]
     assert text == (DAGS / "hello.py").read_bytes()
 
