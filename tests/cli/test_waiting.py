@@ -86,7 +86,7 @@ class Asks(BaseOperator):
         self.timeout, self.defaults, self.assigned = timeout, defaults, assigned
     def execute(self, context):
         users = [m.HITLUser(id=user, name=user.title()) for user in self.assigned]
-        current()._tell(m.CreateHITLDetailPayload(
+        current().tell(m.CreateHITLDetailPayload(
             ti_id=context["ti"].id, options=["yes", "no"], subject=f"Go on with {self.task_id}?", defaults=self.defaults,
             params={"note": "none"}, assigned_users=users))
         raise TaskAwaitingInput(method_name="go_on", timeout=self.timeout)
