@@ -202,7 +202,7 @@ class Bundle:
             return True
         from outboard.bundle import cache
 
-        folder = cache.find(environment["digest"], _variables())
+        folder = cache.find(environment["digest"], cache.variables())
         if folder is None:
             return False
         self._enter_unpacked(folder)
@@ -240,14 +240,15 @@ class Bundle:
     def _unpacked(self, member: str, digest: str, native: bool) -> str:
         from outboard.bundle import cache
 
-        variables = _variables()
-        found = cache.find(digest, variables)
+        found = cache.find(digest, cache.variables())
         if found is not None:
             return found
+        from os import environ
+
         from outboard.bundle.unpack import unpack
 
         folder, is_private = unpack(
-            self._importer.open_path, member, digest, needs_execution=native, environment=variables
+            self._importer.open_path, member, digest, needs_execution=native, environment=environ
         )
         if is_private:
             import atexit
@@ -303,17 +304,6 @@ def prepare(file: str, payload: dict[str, Any], hot: bytes) -> Bundle:
     gc.freeze()
     gc.enable()
     return bundle
-
-
-def _variables() -> dict[str, str]:
-    """What `os.environ` would say, which has to be loaded."""
-    from posix import environ
-
-    encoding = sys.getfilesystemencoding()
-    return {
-        name.decode(encoding, "surrogateescape"): value.decode(encoding, "surrogateescape")
-        for name, value in environ.items()
-    }
 
 
 def _load(importer: Importer, codes: dict[str, CodeType]) -> None:

@@ -12,6 +12,7 @@ around it, so that nobody can plant one in a world-writable place.
 from __future__ import annotations
 
 import posix
+import sys
 from fcntl import LOCK_NB, LOCK_SH, flock
 from time import time
 
@@ -19,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("CACHE_VARIABLE", "UNPACKED", "find", "is_trusted", "roots")
+__all__ = ("CACHE_VARIABLE", "UNPACKED", "find", "is_trusted", "roots", "variables")
 
 # Names another folder for the cache, and then the only one.
 CACHE_VARIABLE = "OUTBOARD_CACHE_DIR"
@@ -46,6 +47,13 @@ def roots(environment: Mapping[str, str]) -> list[str]:
     elif home.startswith("/") and home != "/":
         found.append(f"{home}/.cache/outboard")
     return [*found, f"/var/tmp/outboard-{posix.geteuid()}", f"/tmp/outboard-{posix.geteuid()}"]
+
+
+def variables() -> dict[str, str]:
+    """What this process's environment says about where the cache is. `os`, which has all of it as text, is not loaded here."""
+    encoding = sys.getfilesystemencoding()
+    found = {name: posix.environ.get(name.encode()) for name in (CACHE_VARIABLE, "XDG_CACHE_HOME", "HOME")}
+    return {name: value.decode(encoding, "surrogateescape") for name, value in found.items() if value is not None}
 
 
 def find(digest: str, environment: Mapping[str, str]) -> str | None:

@@ -112,15 +112,19 @@ def searching_start(interpreter: Path, version: str, name: str) -> Start:
         version: such as ``"3.11"``.
         name: the bundle's, for the line that says that there is none.
     """
-    quoted = " ".join(map(shlex.quote, candidates(str(interpreter), version)))
+    first, *others = map(shlex.quote, candidates(str(interpreter), version))
+    quoted = " ".join((first, *others))
     missing = shlex.quote(f"{name}: this bundle needs Python {version}; looked for it at")
     advice = shlex.quote(f"install it, or name one in {PYTHON_VARIABLE}")
 
     def lines(offset: int) -> bytes:
         loader = _LOADER.format(offset=offset)
         return (
-            f'#!/bin/sh\nfor p in "${PYTHON_VARIABLE}" {quoted};do\n'
-            f'command -v "$p">/dev/null 2>&1&&exec "$p" {_FLAGS}c "{loader}" "$0" "$@"\n'
+            f'#!/bin/sh\nl="{loader}"\n'
+            # The usual case, in which every system call counts.
+            f'[ -z "${PYTHON_VARIABLE}" ]&&[ -f {first} ]&&[ -x {first} ]&&exec {first} {_FLAGS}c "$l" "$0" "$@"\n'
+            f'for p in "${PYTHON_VARIABLE}" {quoted};do\n'
+            f'command -v "$p">/dev/null 2>&1&&exec "$p" {_FLAGS}c "$l" "$0" "$@"\n'
             f'[ -n "$p" ]&&[ "$p" = "${PYTHON_VARIABLE}" ]&&break\ndone\n'
             f'echo {missing} "${{{PYTHON_VARIABLE}:-$(echo {quoted})}};" {advice} >&2\nexit 127\n'
         ).encode()
