@@ -46,7 +46,7 @@ PROBES = (
     Probe(
         "pulls",
         MUST,
-        "pulls the XCom `conformance` of the task `upstream` of its own run, and returns the value as it is",
+        "pulls the XCom `conformance` of the unmapped task `upstream` of its run (GetXCom), and returns the value as it is",
     ),
     Probe("pushes", MUST, "pushes the XCom `conformance` with the value `pushed`, and returns nothing"),
     Probe("returns_large", MUST, "returns a string of 1,048,576 times the letter x"),
