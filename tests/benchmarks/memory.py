@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ("BAR", "measure")
 
-BAR = 1.35
+# The design's is 1.35; this is what has been reached since, and some room.
+BAR = 1.3
 
 KINDS = ("Rss", "Pss", "Private")
 
