@@ -134,6 +134,7 @@ def storm(handle, work, times=150):
             caught = True
             while runs < times:
                 work()
+            caught = False
         except Timeout:
             pass
     return runs
