@@ -26,6 +26,7 @@ def test_our_supervisor_conforms(check: Check) -> None:
     run_check(check, SupervisorBench(OWN))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "check",
     [check for check in SUPERVISOR_CHECKS if check.id in OVER_STDIO or check.group in OVER_STDIO],

@@ -52,6 +52,7 @@ FINDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("flaw", "check_id"), [(flaw, check_id) for flaw, found in FINDS.items() for check_id in found]
 )
